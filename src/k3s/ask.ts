@@ -1,0 +1,72 @@
+import { K3S_PORTS } from './messages.js';
+import type { K3sPaths } from './paths.js';
+import { UNIT_PROPERTIES } from './systemd.js';
+
+/** Argument lists that only look. Each is one simple command; none writes a byte on the host. */
+
+export const showUnit = (unit: string, properties: readonly string[] = UNIT_PROPERTIES): string[] => [
+  'systemctl',
+  'show',
+  unit,
+  `--property=${properties.join(',')}`,
+  '--timestamp=unix',
+];
+
+export const listSockets = (): string[] => ['ss', '-H', '-ltnp'];
+
+export const listProcesses = (): string[] => ['ps', '-eo', 'pid=,user=,args='];
+
+/** Names, types, sizes and times in one directory. */
+export const listDirectory = (path: string): string[] => [
+  'find',
+  path,
+  '-mindepth',
+  '1',
+  '-maxdepth',
+  '1',
+  '-printf',
+  '%f\\t%y\\t%s\\t%T@\\n',
+];
+
+export const diskFree = (path: string): string[] => ['df', '-B1', '--output=source,fstype,size,avail,target', path];
+
+/** Bytes under a path. */
+export const diskUsed = (path: string): string[] => ['du', '-sb', path];
+
+/** `path<newline>` of the mount point a path lies on. */
+export const mountPointOf = (path: string): string[] => ['stat', '-c', '%m', path];
+
+export const readFile = (path: string): string[] => ['cat', path];
+
+export const sha256 = (path: string): string[] => ['sha256sum', path];
+
+/** Body, then the status code on a line of its own (`parseHttp`). */
+export const httpGet = (url: string): string[] => ['curl', '-s', '-k', '-m', '5', '-w', '\\n%{http_code}', url];
+
+export const etcdHealth = (): string[] => httpGet('http://127.0.0.1:2381/health');
+
+/** Members as K3s sees them; allowed without a password from the host itself (facts 3.1). */
+export const members = (): string[] => httpGet('https://127.0.0.1:6443/db/info');
+
+/** kubectl through K3s' own admin kubeconfig; bounded twice, since without quorum it hangs (R34). */
+export const kubectl = (k3s: string, ...args: string[]): string[] => [
+  'timeout',
+  '20',
+  k3s,
+  'kubectl',
+  '--request-timeout=15s',
+  ...args,
+];
+
+/** One file's size, owner, mode and modification time. */
+export const statFile = (path: string): string[] => ['stat', '-c', '%s %U %a %Y', path];
+
+/** Everything one needs to see whether K3s is really stopped on a server. */
+export const stoppedQuestions = (paths: K3sPaths): string[][] => [showUnit(paths.unit), listSockets(), listProcesses()];
+
+/** The ports of K3s that somebody holds. */
+export function heldPorts(listeners: readonly { port: number; process: string; pid: number }[]): string[] {
+  return listeners
+    .filter((one) => (K3S_PORTS as readonly number[]).includes(one.port))
+    .map((one) => `${one.port} (${one.process || 'unknown process'}${one.pid > 0 ? `, pid ${one.pid}` : ''})`);
+}

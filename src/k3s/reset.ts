@@ -1,0 +1,138 @@
+import { withoutFlags } from './config.js';
+import { unitEnvFiles } from './paths.js';
+
+/**
+ * The reset command: the unit's own arguments without `server`, plus the reset flags, as a transient unit with a receipt
+ * (facts 1.1: a hand-run reset inherits the config files but neither the unit's arguments nor its environment files; R42, R43).
+ */
+
+/** Settings that must not reach a reset, whatever file they stand in (facts 1.2, 1.8). */
+export const NOT_IN_A_RESET = [
+  'server',
+  'token',
+  'token-file',
+  'cluster-reset',
+  'cluster-reset-restore-path',
+  'etcd-s3',
+  'config',
+] as const;
+
+export interface ResetPlan {
+  readonly unit: string;
+  /** Where the attempt writes its output and receipt; made by the unit's first act with a plain `mkdir`. */
+  readonly attemptDir: string;
+  readonly wrapper: string;
+  /** Absolute path of `k3s`, from the unit. */
+  readonly k3s: string;
+  readonly service: string;
+  readonly args: readonly string[];
+  /** A copy of the config files without {@link NOT_IN_A_RESET}; undefined when the files can be used as they are. */
+  readonly config?: string;
+  readonly dataDir?: string;
+  /** Absolute path of the snapshot; undefined resets membership and keeps the local data. */
+  readonly restorePath?: string;
+  /** 0600 file with `K3S_TOKEN=…` under /run. */
+  readonly tokenEnv?: string;
+}
+
+/** In a transient unit systemd expands `$`, so every one of ours is doubled (architecture, *Doing it once*). */
+export const systemdWord = (word: string): string => word.replaceAll('$', '$$$$');
+
+/** `k3s server --cluster-reset …` as it is run. */
+export function resetCommand(plan: ResetPlan): string[] {
+  return [
+    plan.k3s,
+    'server',
+    ...withoutFlags(plan.args, new Set<string>(NOT_IN_A_RESET)),
+    ...(plan.config === undefined ? [] : [`--config=${plan.config}`]),
+    ...(plan.dataDir === undefined || plan.args.some((arg) => /^(--data-dir|-d)\b/.test(arg))
+      ? []
+      : [`--data-dir=${plan.dataDir}`]),
+    '--cluster-reset',
+    ...(plan.restorePath === undefined ? [] : [`--cluster-reset-restore-path=${plan.restorePath}`]),
+    '--etcd-s3=false',
+  ];
+}
+
+/** The whole `systemd-run` command. It returns at once; the receipt tells how it ended. */
+export function resetUnitCommand(plan: ResetPlan): string[] {
+  const files = [
+    ...unitEnvFiles(plan.service).map((path) => `-${path}`),
+    ...(plan.tokenEnv === undefined ? [] : [plan.tokenEnv]),
+  ];
+  return [
+    'systemd-run',
+    `--unit=${plan.unit}`,
+    '--description=blackstart: reset etcd',
+    '-p',
+    'RemainAfterExit=yes',
+    '-p',
+    'LogRateLimitIntervalSec=0',
+    ...files.flatMap((file) => ['-p', `EnvironmentFile=${file}`]),
+    '-p',
+    'UnsetEnvironment=K3S_URL K3S_CLUSTER_RESET K3S_TOKEN_FILE',
+    '--',
+    '/bin/sh',
+    plan.wrapper,
+    plan.attemptDir,
+    ...resetCommand(plan).map(systemdWord),
+  ];
+}
+
+/** `sed` that copies one config file without the settings a reset must not see; nothing is printed, so no secret leaves the host. */
+export function stripConfigCommand(from: string, to: string): string[] {
+  const names = NOT_IN_A_RESET.join('|');
+  return ['sed', '-n', '-E', '-e', `/^['"]?(${names})['"]?[+]?[[:space:]]*:/d`, '-e', `w ${to}`, from];
+}
+
+/**
+ * Runs a command, keeps its output and leaves a receipt. Its first act is a plain `mkdir`, which fails if the attempt was
+ * begun before: that, and not the unit's name, prevents a second start, also after a reboot.
+ */
+export const RECEIPT_WRAPPER = `#!/bin/sh
+# Placed by blackstart. Runs one long command exactly once and leaves a receipt of how it ended.
+# usage: with-receipt.sh DIRECTORY COMMAND [ARGUMENT...]
+directory=$1
+shift
+umask 077
+mkdir "$directory" || { echo "blackstart: $directory exists: this attempt was started before, nothing is done"; exit 96; }
+date +%s > "$directory/started"
+{ "$@" 2>&1; echo "$?" > "$directory/exit"; } | tee "$directory/output"
+code=$(cat "$directory/exit")
+marker=no
+if grep -q 'restart without --cluster-reset flag now' "$directory/output"; then marker=yes; fi
+moved=$(grep -o 'Pre-restore etcd database moved to [^ "]*' "$directory/output" | tail -n 1 | cut -d ' ' -f 6)
+{
+  echo "exit=$code"
+  echo "marker=$marker"
+  echo "moved=$moved"
+  echo "ended=$(date +%s)"
+} > "$directory/receipt.part"
+sync
+mv "$directory/receipt.part" "$directory/receipt"
+exit "$code"
+`;
+
+export interface Receipt {
+  readonly exit: number;
+  readonly marker: boolean;
+  /** Directory K3s moved the database to, when it got that far. */
+  readonly moved?: string;
+  /** Seconds since the epoch. */
+  readonly ended: number;
+}
+
+/** A receipt's text; undefined when it is none. */
+export function parseReceipt(text: string): Receipt | undefined {
+  const field = (name: string): string | undefined => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1];
+  const exit = field('exit');
+  const ended = field('ended');
+  if (exit === undefined || ended === undefined || !/^\d+$/.test(exit)) return undefined;
+  const moved = field('moved');
+  return {
+    exit: Number(exit),
+    marker: field('marker') === 'yes',
+    ended: Number(ended),
+    ...(moved === undefined || moved === '' ? {} : { moved }),
+  };
+}
