@@ -1,0 +1,253 @@
+import type { AnyEvent, IncidentEvent } from './event.js';
+import { type Cell, type CommandLine, cellKey, type IncidentState, type SentCommand } from './state.js';
+
+/** The pure heart: state is what the events say, and nothing else. */
+
+const KEPT_COMMANDS = 400;
+
+export function emptyCell(step: string, host: string): Cell {
+  return { step, host, attempt: 0, status: 'waiting', sent: [], clear: false, evidence: [], learned: {}, late: false };
+}
+
+/** The state after all events; undefined before a run was opened. */
+export function foldAll(events: Iterable<AnyEvent>): IncidentState | undefined {
+  let state: IncidentState | undefined;
+  for (const event of events) state = fold(state, event);
+  return state;
+}
+
+export function fold(state: IncidentState | undefined, event: AnyEvent): IncidentState | undefined {
+  if (state === undefined) return event.type === 'run-opened' ? opened(event as Typed<'run-opened'>) : undefined;
+  const at = Date.parse(event.at);
+  const next = apply(state, event as IncidentEvent, at);
+  return { ...next, lastSeq: event.seq, lastAt: at };
+}
+
+type Typed<Type extends IncidentEvent['type']> = Extract<IncidentEvent, { type: Type }>;
+
+function opened(event: Typed<'run-opened'>): IncidentState {
+  const at = Date.parse(event.at);
+  return {
+    runId: event.runId,
+    cluster: event.cluster,
+    mode: event.mode,
+    operator: event.operator,
+    machine: event.machine,
+    version: event.version,
+    openedAt: at,
+    lastAt: at,
+    lastSeq: event.seq,
+    choices: { fenced: [], left: [] },
+    attested: {},
+    facts: {},
+    ticks: {},
+    begun: false,
+    paused: false,
+    cells: {},
+    gates: {},
+    gatesVoidBefore: 0,
+    commands: [],
+    resumes: 0,
+    notes: [],
+    unknown: 0,
+  };
+}
+
+function apply(state: IncidentState, event: IncidentEvent, at: number): IncidentState {
+  switch (event.type) {
+    case 'run-opened':
+      return state;
+    case 'run-resumed':
+      return {
+        ...state,
+        operator: event.operator,
+        machine: event.machine,
+        resumes: state.resumes + 1,
+        gatesVoidBefore: event.seq,
+        paused: false,
+      };
+    case 'scenario-chosen':
+      return { ...state, scenario: event.scenario };
+    case 'chosen':
+      return { ...state, choices: { ...state.choices, [event.key]: event.value } };
+    case 'attested':
+      return attest(state, event, at);
+    case 'host-seen':
+      return { ...state, facts: { ...state.facts, [event.host]: event.facts } };
+    case 'ticked':
+      return { ...state, ticks: { ...state.ticks, [event.item]: { how: event.how, evidence: event.evidence, at } } };
+    case 'plan-begun':
+      return { ...state, begun: true, begunAt: at };
+    case 'paused':
+      return { ...state, paused: event.on };
+    case 'gate-shown':
+      return { ...state, gates: { ...state.gates, [event.gate]: { shownSeq: event.seq, facts: event.facts } } };
+    case 'gate-answered':
+      return answerGate(state, event, at);
+    case 'undo-begun':
+      return { ...state, undoing: { reason: event.reason, at }, gatesVoidBefore: event.seq, paused: false };
+    case 'note':
+      return { ...state, notes: [...state.notes, { at, text: event.text }] };
+    case 'run-ended':
+      return { ...state, ended: { outcome: event.outcome, summary: event.summary, at } };
+    case 'step-begun':
+    case 'asked':
+    case 'sent':
+    case 'returned':
+    case 'step-ended':
+    case 'deadline':
+    case 'answered':
+    case 'step-skipped':
+      return inCell(state, event, at);
+    default:
+      return { ...state, unknown: state.unknown + 1 };
+  }
+}
+
+function attest(state: IncidentState, event: Typed<'attested'>, at: number): IncidentState {
+  const role = state.cluster.hosts.find((host) => host.name === event.host)?.role;
+  const key = role === 'agent' ? 'left' : 'fenced';
+  const names = state.choices[key].includes(event.host) ? state.choices[key] : [...state.choices[key], event.host];
+  return {
+    ...state,
+    attested: { ...state.attested, [event.host]: { words: event.words, as: event.as, at } },
+    choices: { ...state.choices, [key]: names },
+  };
+}
+
+function answerGate(state: IncidentState, event: Typed<'gate-answered'>, at: number): IncidentState {
+  const before = state.gates[event.gate] ?? { shownSeq: event.seq, facts: event.facts };
+  const after =
+    event.answer === 'confirmed'
+      ? { ...before, facts: event.facts, confirmedSeq: event.seq, confirmedAt: at }
+      : { shownSeq: before.shownSeq, facts: event.facts };
+  return { ...state, gates: { ...state.gates, [event.gate]: after } };
+}
+
+type CellEvent = Typed<
+  'step-begun' | 'asked' | 'sent' | 'returned' | 'step-ended' | 'deadline' | 'answered' | 'step-skipped'
+>;
+
+function inCell(state: IncidentState, event: CellEvent, at: number): IncidentState {
+  const key = cellKey(event.step, event.host);
+  const cell = changeCell(state.cells[key] ?? emptyCell(event.step, event.host), event, at);
+  const next = { ...state, cells: { ...state.cells, [key]: cell } };
+  switch (event.type) {
+    case 'sent':
+      return { ...next, commands: remember(state.commands, event, at) };
+    case 'returned':
+      return { ...next, commands: complete(state.commands, event) };
+    case 'step-ended': {
+      const failed = event.outcome === 'failed' || event.outcome === 'doubt';
+      const undone = event.outcome === 'done' || event.outcome === 'already' ? undoneCell(next, event) : next;
+      return failed ? { ...undone, gatesVoidBefore: event.seq } : undone;
+    }
+    default:
+      return next;
+  }
+}
+
+/** An undoing step that succeeded marks the step it undid. */
+function undoneCell(state: IncidentState, event: Typed<'step-ended'>): IncidentState {
+  if (!event.step.startsWith('undo:')) return state;
+  const key = cellKey(event.step.slice('undo:'.length), event.host);
+  const cell = state.cells[key];
+  return cell === undefined ? state : { ...state, cells: { ...state.cells, [key]: { ...cell, status: 'undone' } } };
+}
+
+function changeCell(cell: Cell, event: CellEvent, at: number): Cell {
+  switch (event.type) {
+    case 'step-begun':
+      return {
+        ...emptyCell(event.step, event.host),
+        attempt: event.attempt,
+        status: 'begun',
+        begunAt: at,
+        deadlineFrom: at,
+      };
+    case 'asked':
+      return {
+        ...cell,
+        lastAnswer: event.answer,
+        evidence: event.evidence,
+        clear: cell.clear || (event.answer === 'no' && cell.sent.length === 0),
+      };
+    case 'sent': {
+      const sent: SentCommand = { index: event.index, command: event.command, at };
+      const others = cell.sent.filter((one) => one.index !== event.index);
+      // Time spent before a gate is not the step's: its deadline counts from what was sent last.
+      return { ...cell, status: 'running', sent: [...others, sent], deadlineFrom: at };
+    }
+    case 'returned':
+      return {
+        ...cell,
+        sent: cell.sent.map((one) => (one.index === event.index ? { ...one, returned: returnedOf(event) } : one)),
+      };
+    case 'step-ended': {
+      const { trouble: _old, ...rest } = cell;
+      return {
+        ...rest,
+        status: event.outcome,
+        endedAt: at,
+        evidence: event.evidence,
+        learned: { ...cell.learned, ...event.learned },
+        late: false,
+        ...(event.trouble === undefined ? {} : { trouble: event.trouble }),
+      };
+    }
+    case 'deadline':
+      return { ...cell, late: true };
+    case 'answered':
+      return answer(cell, event.choice, at);
+    case 'step-skipped':
+      return { ...cell, status: 'skipped', skipReason: event.reason, endedAt: at, late: false };
+  }
+}
+
+function answer(cell: Cell, choice: 'wait' | 'give-up' | 'retry' | 'look-again', at: number): Cell {
+  switch (choice) {
+    case 'wait':
+      return { ...cell, late: false, deadlineFrom: at };
+    case 'give-up':
+      return { ...cell, late: false };
+    case 'retry':
+    case 'look-again': {
+      // Waiting again; what the cell has learned and its attempt stay, a new attempt begins from them.
+      const { trouble: _trouble, endedAt: _endedAt, ...rest } = cell;
+      return choice === 'retry'
+        ? { ...rest, status: 'waiting', sent: [], clear: false }
+        : { ...rest, status: cell.sent.length > 0 ? 'running' : 'begun', deadlineFrom: at };
+    }
+  }
+}
+
+function returnedOf(event: Typed<'returned'>): NonNullable<SentCommand['returned']> {
+  return {
+    ok: event.ok,
+    code: event.code,
+    ms: event.ms,
+    excerpt: event.excerpt,
+    doubt: event.doubt,
+    ...(event.result === undefined ? {} : { result: event.result }),
+  };
+}
+
+function remember(commands: readonly CommandLine[], event: Typed<'sent'>, at: number): readonly CommandLine[] {
+  const cell = cellKey(event.step, event.host);
+  const line = {
+    seq: event.seq,
+    at,
+    step: event.step,
+    cell,
+    index: event.index,
+    host: event.command.host,
+    argv: event.command.argv,
+  };
+  return [...commands.slice(-(KEPT_COMMANDS - 1)), line];
+}
+
+function complete(commands: readonly CommandLine[], event: Typed<'returned'>): readonly CommandLine[] {
+  const cell = cellKey(event.step, event.host);
+  const at = commands.findLastIndex((line) => line.cell === cell && line.index === event.index);
+  return commands.map((line, index) => (index === at ? { ...line, code: event.code, ms: event.ms } : line));
+}

@@ -1,0 +1,150 @@
+import type { Cluster } from './cluster.js';
+import type { CommandText, Outcome, Trouble } from './event.js';
+import { type HostFacts, unseen } from './facts.js';
+import type { Json, JsonObject } from './json.js';
+import { type Choices, HERE, type StepContext } from './step.js';
+
+/** A command of a cell and what became of it. `sent` without `returned` is in doubt for whoever comes after. */
+export interface SentCommand {
+  readonly index: number;
+  readonly command: CommandText;
+  readonly at: number;
+  readonly returned?: {
+    readonly ok: boolean;
+    readonly code: number | null;
+    readonly ms: number;
+    readonly excerpt: string;
+    /** The connection was lost before the exit code: it may have run. */
+    readonly doubt: boolean;
+    readonly result?: Json;
+  };
+}
+
+export type CellStatus = 'waiting' | 'begun' | 'running' | Outcome;
+
+/** One step on one host. */
+export interface Cell {
+  readonly step: string;
+  readonly host: string;
+  readonly attempt: number;
+  readonly status: CellStatus;
+  /** Milliseconds since the epoch. */
+  readonly begunAt?: number;
+  readonly endedAt?: number;
+  readonly sent: readonly SentCommand[];
+  readonly lastAnswer?: 'yes' | 'no' | 'failed' | 'unknown';
+  /** It was asked before running and the answer was no: it may run. */
+  readonly clear: boolean;
+  readonly evidence: readonly string[];
+  readonly learned: JsonObject;
+  readonly trouble?: Trouble;
+  readonly skipReason?: string;
+  /** A deadline passed and waits for the operator. */
+  readonly late: boolean;
+  /** The deadline counts from here, milliseconds since the epoch; moves when the operator says wait. */
+  readonly deadlineFrom?: number;
+}
+
+export interface GateState {
+  readonly shownSeq: number;
+  readonly confirmedSeq?: number;
+  readonly confirmedAt?: number;
+  readonly facts: readonly string[];
+}
+
+export interface CommandLine {
+  readonly seq: number;
+  readonly at: number;
+  readonly step: string;
+  /** Cell and position it belongs to. */
+  readonly cell: string;
+  readonly index: number;
+  /** Where it was sent. */
+  readonly host: string;
+  readonly argv: readonly string[];
+  readonly code?: number | null;
+  readonly ms?: number;
+}
+
+export interface IncidentState {
+  readonly runId: string;
+  readonly cluster: Cluster;
+  readonly mode: 'live' | 'drill';
+  readonly operator: string;
+  readonly machine: string;
+  readonly version: string;
+  /** Milliseconds since the epoch. */
+  readonly openedAt: number;
+  readonly lastAt: number;
+  readonly lastSeq: number;
+  readonly scenario?: string;
+  readonly choices: Choices;
+  readonly attested: Readonly<
+    Record<string, { readonly words: string; readonly as: 'off' | 'left-out'; readonly at: number }>
+  >;
+  readonly facts: Readonly<Record<string, HostFacts>>;
+  readonly ticks: Readonly<
+    Record<string, { readonly how: 'seen' | 'word'; readonly evidence: string; readonly at: number }>
+  >;
+  readonly begun: boolean;
+  readonly begunAt?: number;
+  readonly paused: boolean;
+  readonly undoing?: { readonly reason: string; readonly at: number };
+  readonly cells: Readonly<Record<string, Cell>>;
+  readonly gates: Readonly<Record<string, GateState>>;
+  /** Gates confirmed before this event are void: something failed, or another process or person took over. */
+  readonly gatesVoidBefore: number;
+  readonly commands: readonly CommandLine[];
+  readonly resumes: number;
+  readonly notes: readonly { readonly at: number; readonly text: string }[];
+  /** Events of types this program does not know. */
+  readonly unknown: number;
+  readonly ended?: {
+    readonly outcome: 'recovered' | 'undone' | 'stopped' | 'failed';
+    readonly summary: string;
+    readonly at: number;
+  };
+}
+
+export const cellKey = (step: string, host: string): string => `${step}@${host}`;
+
+export const isSettled = (cell: Cell | undefined): boolean =>
+  cell !== undefined && (cell.status === 'done' || cell.status === 'already' || cell.status === 'skipped');
+
+/** A gate counts only while nothing failed and nobody took over since it was confirmed. */
+export function gateOpen(state: IncidentState, gate: string): boolean {
+  const confirmed = state.gates[gate]?.confirmedSeq;
+  return confirmed !== undefined && confirmed > state.gatesVoidBefore;
+}
+
+/** Thrown when a run asks for something that no step has learned: a mistake in a scenario. */
+export class NotLearned extends Error {}
+
+/**
+ * What a step is made from.
+ * @param preview unknown facts become `<words>` instead of an error
+ */
+export function contextOf(state: IncidentState, host: string, attempt = 1, preview = false): StepContext {
+  const known = (step: string, key: string, on = host): Json | undefined =>
+    state.cells[cellKey(step, on)]?.learned[key] ??
+    (on === HERE ? undefined : state.cells[cellKey(step, HERE)]?.learned[key]);
+  return {
+    runId: state.runId,
+    cluster: state.cluster,
+    host,
+    attempt,
+    choices: state.choices,
+    facts: (name) => state.facts[name] ?? unseen,
+    known,
+    learned: (step, key, on) => {
+      const value = known(step, key, on);
+      if (value !== undefined) return value;
+      if (preview) return `<${key}, from ${step}>`;
+      throw new NotLearned(`step ${step} has not learned ${key} on ${on ?? host}`);
+    },
+    endedAt: (step, on = host) => {
+      const at = state.cells[cellKey(step, on)]?.endedAt;
+      return at === undefined ? undefined : Math.floor(at / 1000);
+    },
+  };
+}

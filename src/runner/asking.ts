@@ -1,0 +1,52 @@
+import type { Answer, ExecCommand, TaskCommand } from '../incident/command.js';
+import type { GateCheck, Judgement, Question, StepContext } from '../incident/step.js';
+import type { Ports } from './ports.js';
+
+/** Asking a question: sends what it asks, all at once, and lets its pure judge decide. */
+export async function ask(ports: Ports, question: Question, context: StepContext, signal: AbortSignal): Promise<Asked> {
+  const commands = question.ask(context);
+  const answers = await Promise.all(commands.map((command) => answerOf(ports, command, context.host, signal)));
+  return { judgement: question.judge(answers, context), silent: answers.some((one) => one.silent !== undefined) };
+}
+
+export interface Asked {
+  readonly judgement: Judgement;
+  /** At least one host gave no answer: asking again may help. */
+  readonly silent: boolean;
+}
+
+async function answerOf(
+  ports: Ports,
+  command: ExecCommand | TaskCommand,
+  host: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  if (command.kind === 'exec') return ports.hosts.exec(command.on ?? host, command, signal);
+  const { ok, text } = await ports.tasks.run(command, signal, () => {});
+  return { argv: [command.task], code: ok ? 0 : 1, stdout: text, stderr: '' };
+}
+
+/** A gate's check as it is shown and compared: the verdict and what was seen, nothing that ages. */
+export interface CheckedFact {
+  readonly title: string;
+  readonly host: string;
+  readonly ok: boolean;
+  readonly text: string;
+}
+
+export async function checkFacts(
+  ports: Ports,
+  checks: readonly GateCheck[],
+  contextFor: (host: string) => StepContext,
+  signal: AbortSignal,
+): Promise<CheckedFact[]> {
+  return Promise.all(
+    checks.map(async ({ title, host, question }) => {
+      const { judgement } = await ask(ports, question, contextFor(host), signal);
+      return { title, host, ok: judgement.answer === 'yes', text: judgement.evidence.join('; ') || judgement.answer };
+    }),
+  );
+}
+
+export const factLine = (fact: CheckedFact): string =>
+  `${fact.ok ? 'ok' : 'NOT OK'} ${fact.title} (${fact.host}): ${fact.text}`;

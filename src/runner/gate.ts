@@ -1,0 +1,69 @@
+import type { Command } from '../incident/command.js';
+import { behindGate, findStep, gateEffect, gateSpec } from '../incident/plan.js';
+import { contextOf, type IncidentState, isSettled } from '../incident/state.js';
+import { type Effect, type GateCheck, HERE, type Scenario } from '../incident/step.js';
+import type { CheckedFact } from './asking.js';
+
+/** Everything a gate shows: what, where, with which words, and what was checked just now. */
+export interface GateView {
+  readonly id: string;
+  readonly title: string;
+  readonly effect: Effect;
+  /** What has to be typed letter by letter; undefined: one confirming key. */
+  readonly typed?: string;
+  readonly hosts: readonly string[];
+  readonly steps: readonly { readonly title: string; readonly hosts: readonly string[] }[];
+  readonly does: string;
+  readonly loses: string;
+  readonly keeps: string;
+  readonly undo: string;
+  readonly commands: readonly { readonly host: string; readonly command: Command }[];
+  readonly facts: readonly CheckedFact[];
+  /** Facts that differ from those shown before, so the gate was opened again. */
+  readonly changed: readonly string[];
+}
+
+export function gateView(scenario: Scenario, state: IncidentState, id: string): Omit<GateView, 'facts' | 'changed'> {
+  const spec = gateSpec(scenario, id);
+  const behind = behindGate(scenario, state, id);
+  const context = contextOf(state, HERE, 1, true);
+  const titles = [...new Set(behind.map((one) => one.step.title))];
+  const typed = spec.typed(context);
+  return {
+    id,
+    title: spec.title,
+    effect: gateEffect(scenario, id),
+    ...(typed === undefined ? {} : { typed }),
+    hosts: [...new Set(behind.map((one) => one.host))],
+    steps: titles.map((title) => ({
+      title,
+      hosts: behind.filter((one) => one.step.title === title).map((one) => one.host),
+    })),
+    does: spec.does(context),
+    loses: spec.loses(context),
+    keeps: spec.keeps(context),
+    undo: spec.undo,
+    commands: behind.flatMap(({ step, host, context: own }) =>
+      (step.run?.(own) ?? []).map((command) => ({
+        host: command.kind === 'exec' ? (command.on ?? host) : host,
+        command,
+      })),
+    ),
+  };
+}
+
+/** What must be true at this gate: its own checks, and the postconditions that earlier steps promised to keep till later. */
+export function gateChecks(scenario: Scenario, state: IncidentState, id: string): GateCheck[] {
+  const own = gateSpec(scenario, id).checks?.(contextOf(state, HERE, 1, true)) ?? [];
+  return [...heldChecks(scenario, state), ...own];
+}
+
+function heldChecks(scenario: Scenario, state: IncidentState): GateCheck[] {
+  return Object.values(state.cells).flatMap((cell) => {
+    const step = findStep(scenario, cell.step);
+    if (step?.holdsUntil === undefined || !isSettled(cell) || cell.status === 'skipped') return [];
+    const until = state.cells[`${step.holdsUntil}@${cell.host}`];
+    if (until !== undefined && until.status !== 'waiting') return [];
+    return [{ title: step.title, host: cell.host, question: step.done }];
+  });
+}

@@ -1,0 +1,448 @@
+import type { AnyEvent, IncidentEvent, Payload, Trouble } from '../incident/event.js';
+import type { HostFacts } from '../incident/facts.js';
+import { fold, foldAll } from '../incident/fold.js';
+import { cellKey, contextOf, type IncidentState } from '../incident/state.js';
+import type { ChoiceKey, Scenario, Step } from '../incident/step.js';
+import { undoScenario } from '../incident/undo.js';
+import { type CheckedFact, checkFacts, factLine } from './asking.js';
+import { type Decision, decide } from './decide.js';
+import { type GateView, gateChecks, gateView } from './gate.js';
+import { perform } from './perform.js';
+import type { Ports, Progress } from './ports.js';
+
+/** Why the run does not go on by itself. */
+export type Attention =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'gate'; readonly gate: string; readonly open?: GateView; readonly checking: boolean }
+  | {
+      readonly kind: 'trouble';
+      readonly step: string;
+      readonly host: string;
+      readonly why: 'failed' | 'doubt' | 'late';
+    };
+
+export interface RunnerOptions {
+  readonly scenarios: ReadonlyMap<string, Scenario>;
+  readonly ports: Ports;
+  /** Looks only: every intent that acts is refused. */
+  readonly observe?: boolean;
+}
+
+export type Listener = (state: IncidentState, event: IncidentEvent | undefined) => void;
+
+/** Why an intent was refused, as a sentence. */
+export class Refused extends Error {}
+
+/**
+ * Carries a plan out: decides from the record what comes next, records before it sends, and asks before it believes.
+ * One at a time per incident; everything it knows beyond the record is what this very process has in the air.
+ */
+export class Runner {
+  #state: IncidentState;
+  #attention: Attention = { kind: 'none' };
+  readonly #inFlight = new Map<string, Promise<void>>();
+  readonly #listeners = new Set<Listener>();
+  readonly #progress = new Map<string, Progress>();
+  readonly #abort = new AbortController();
+  readonly #undoPlans = new Map<string, Scenario>();
+  #pumping = false;
+
+  private constructor(
+    private readonly options: RunnerOptions,
+    state: IncidentState,
+  ) {
+    this.#state = state;
+  }
+
+  /** Opens a new incident. */
+  static open(options: RunnerOptions, opening: Extract<Payload, { type: 'run-opened' }>): Runner {
+    const state = fold(undefined, options.ports.record.append(opening));
+    if (state === undefined) throw new Error('an opening event opens');
+    return new Runner(options, state);
+  }
+
+  /** Goes on with a recorded incident: nothing is in the air, every gate is void. */
+  static resume(
+    options: RunnerOptions,
+    events: readonly AnyEvent[],
+    resumed: Extract<Payload, { type: 'run-resumed' }>,
+  ): Runner {
+    const before = foldAll(events);
+    const state = before === undefined ? undefined : fold(before, options.ports.record.append(resumed));
+    if (state === undefined) throw new Error('the record does not begin with an opened run');
+    const runner = new Runner(options, state);
+    runner.pump();
+    return runner;
+  }
+
+  get state(): IncidentState {
+    return this.#state;
+  }
+
+  get attention(): Attention {
+    return this.#attention;
+  }
+
+  /** Progress of what is under way, by `step@host`; not recorded. */
+  get progress(): ReadonlyMap<string, Progress> {
+    return this.#progress;
+  }
+
+  /** The scenario in force: the chosen one, or its undoing. */
+  get scenario(): Scenario | undefined {
+    const chosen = this.#state.scenario === undefined ? undefined : this.options.scenarios.get(this.#state.scenario);
+    if (chosen === undefined || this.#state.undoing === undefined) return chosen;
+    const key = String(this.#state.undoing.at);
+    let plan = this.#undoPlans.get(key);
+    if (plan === undefined) {
+      plan = undoScenario(chosen, this.#state);
+      this.#undoPlans.set(key, plan);
+    }
+    return plan;
+  }
+
+  listen(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Adds a host's facts when they differ from those known. Allowed while observing: it sends nothing. */
+  seen(host: string, facts: HostFacts): void {
+    if (JSON.stringify(this.#state.facts[host]) === JSON.stringify(facts)) return;
+    this.#append({ type: 'host-seen', host, facts });
+    this.pump();
+  }
+
+  chooseScenario(scenario: string): void {
+    if (this.#state.begun) throw new Refused('The plan has begun. Undo it or stop before choosing another scenario.');
+    if (!this.options.scenarios.has(scenario)) throw new Refused(`There is no scenario ${scenario}.`);
+    this.#append({ type: 'scenario-chosen', scenario });
+    this.pump();
+  }
+
+  choose(key: ChoiceKey, value: string): void {
+    if (this.#state.choices[key] === value) return;
+    const locked = this.#lockedChoice(key);
+    if (locked !== undefined) throw new Refused(locked);
+    this.#append({ type: 'chosen', key, value });
+    this.#forget(key);
+    this.pump();
+  }
+
+  attest(host: string, words: string, as: 'off' | 'left-out'): void {
+    this.#mayAct();
+    if (words.trim() === '') throw new Refused('Say in a few words how you know.');
+    this.#append({ type: 'attested', host, words, as });
+    this.pump();
+  }
+
+  tick(item: string, how: 'seen' | 'word', evidence: string): void {
+    this.#append({ type: 'ticked', item, how, evidence });
+  }
+
+  note(text: string): void {
+    this.#append({ type: 'note', text });
+  }
+
+  /** Starts carrying the plan out; the first gate follows. */
+  begin(): void {
+    this.#mayAct();
+    const scenario = this.scenario;
+    if (scenario === undefined) throw new Refused('Choose a scenario first.');
+    const missing = scenario.missing(contextOf(this.#state, 'here', 1, true));
+    if (missing.length > 0) throw new Refused(missing.join(' '));
+    if (!this.#state.begun) this.#append({ type: 'plan-begun' });
+    this.pump();
+  }
+
+  pause(on: boolean): void {
+    this.#append({ type: 'paused', on });
+    this.pump();
+  }
+
+  /** Shows the waiting gate: asks everything it depends on, then records what is shown. */
+  async openGate(): Promise<GateView> {
+    this.#mayAct();
+    const { gate } = this.#waitingGate();
+    this.#attend({ kind: 'gate', gate, checking: true });
+    return this.#showGate(gate, []);
+  }
+
+  /** Confirms an open gate. Facts are asked again; if one changed, the gate opens again with the change marked. */
+  async confirmGate(typed: string | undefined): Promise<'confirmed' | 'changed' | 'mistyped' | 'blocked'> {
+    this.#mayAct();
+    const { gate, open } = this.#waitingGate();
+    if (open === undefined) throw new Refused('The gate is not open.');
+    if (open.typed !== undefined && typed !== open.typed) return 'mistyped';
+    if (open.facts.some((fact) => !fact.ok)) return 'blocked';
+    this.#attend({ kind: 'gate', gate, open, checking: true });
+    const facts = await this.#checkGate(gate);
+    const before = new Set(open.facts.map(factLine));
+    const changed = facts.map(factLine).filter((line) => !before.has(line));
+    if (changed.length > 0) {
+      this.#append({ type: 'gate-answered', gate, answer: 'changed', facts: changed });
+      await this.#showGate(gate, changed);
+      return 'changed';
+    }
+    this.#append({ type: 'gate-answered', gate, answer: 'confirmed', facts: facts.map(factLine) });
+    this.#attention = { kind: 'none' };
+    this.pump();
+    return 'confirmed';
+  }
+
+  cancelGate(): void {
+    const { gate, open } = this.#waitingGate();
+    if (open === undefined) return;
+    this.#append({ type: 'gate-answered', gate, answer: 'cancelled', facts: [] });
+    this.#attend({ kind: 'gate', gate, checking: false });
+  }
+
+  /** The operator's word on a step that is late, failed or in doubt. */
+  answer(step: string, host: string, choice: 'wait' | 'give-up' | 'retry' | 'look-again'): void {
+    this.#mayAct();
+    const cell = this.#state.cells[cellKey(step, host)];
+    if (cell === undefined) throw new Refused(`Step ${step} has not begun on ${host}.`);
+    this.#append({ type: 'answered', step, host, choice });
+    if (choice === 'give-up') {
+      const trouble: Trouble = {
+        what: `Given up waiting: ${cell.evidence.join('; ') || 'nothing was seen'}`,
+        next: 'Look at the journal, then undo, retry or stop here.',
+      };
+      this.#append({
+        type: 'step-ended',
+        step,
+        host,
+        attempt: cell.attempt,
+        outcome: 'failed',
+        evidence: cell.evidence,
+        learned: {},
+        trouble,
+      });
+    }
+    this.pump();
+  }
+
+  skip(step: string, host: string, reason: string): void {
+    this.#mayAct();
+    const found = this.#steps().find((one) => one.id === step);
+    if (found?.skippable === undefined) throw new Refused('This step cannot be skipped: later steps rely on it.');
+    if (reason.trim() === '') throw new Refused('Say why it is skipped.');
+    this.#append({ type: 'step-skipped', step, host, reason });
+    this.pump();
+  }
+
+  /** Begins to undo; one gate stands before all of it. */
+  undo(reason: string): void {
+    this.#mayAct();
+    if (this.#state.undoing !== undefined) throw new Refused('It is being undone already.');
+    const chosen = this.scenario;
+    if (chosen === undefined || !this.#state.begun) throw new Refused('Nothing has been done yet.');
+    const barrier = Object.values(this.#state.cells).some(
+      (cell) => cell.step === chosen.pointOfNoReturn && cell.sent.length > 0 && cell.status !== 'undone',
+    );
+    if (barrier) throw new Refused('The point of no return is passed: peers have joined the restored cluster.');
+    if (this.#inFlightSends() > 0) throw new Refused('A command is under way. Wait until it has ended, then undo.');
+    this.#append({ type: 'undo-begun', reason });
+    this.pump();
+  }
+
+  stop(summary: string): void {
+    if (this.#state.ended === undefined) this.#append({ type: 'run-ended', outcome: 'stopped', summary });
+  }
+
+  /** Lets go: nothing new starts; what runs on nodes goes on without us. Resolves when this process has nothing in the air. */
+  async close(): Promise<void> {
+    this.#abort.abort(new Error('closing'));
+    await Promise.allSettled(this.#inFlight.values());
+  }
+
+  /** Does everything that can be done now without a person. */
+  pump(): void {
+    if (this.#pumping || this.#abort.signal.aborted || this.options.observe === true) return;
+    this.#pumping = true;
+    try {
+      const scenario = this.scenario;
+      if (scenario === undefined) return;
+      // Beginning a step only writes, so one round after another until nothing new is decided.
+      for (let round = 0; round < 100; round++) {
+        const decisions = decide(scenario, this.#state);
+        this.#settleAttention(decisions);
+        const fresh = decisions.filter((decision) => this.#start(scenario, decision));
+        if (fresh.length === 0 || !fresh.some((decision) => decision.do === 'begin')) return;
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #start(scenario: Scenario, decision: Decision): boolean {
+    if (decision.do === 'gate' || decision.do === 'attend') return false;
+    if (decision.do === 'finish') {
+      const undone = this.#state.undoing !== undefined;
+      this.#append({
+        type: 'run-ended',
+        outcome: undone ? 'undone' : 'recovered',
+        summary: undone ? 'Everything was put back.' : 'Every step is done.',
+      });
+      return true;
+    }
+    const key = `${decision.step.id}@${decision.host}`;
+    if (this.#inFlight.has(key)) return false;
+    if (decision.do === 'begin') {
+      const attempt = (this.#state.cells[key]?.attempt ?? 0) + 1;
+      this.#append({ type: 'step-begun', step: decision.step.id, host: decision.host, attempt });
+      return true;
+    }
+    const work = perform(decision, {
+      scenario,
+      ports: this.options.ports,
+      signal: this.#abort.signal,
+      state: () => this.#state,
+      append: (payload) => this.#append(payload),
+      progress: (progress) => {
+        if (progress === undefined) this.#progress.delete(key);
+        else this.#progress.set(key, progress);
+        this.#tell(undefined);
+      },
+    })
+      .catch((error: unknown) => this.#broke(decision, error))
+      .finally(() => {
+        this.#inFlight.delete(key);
+        this.pump();
+      });
+    this.#inFlight.set(key, work);
+    return true;
+  }
+
+  /** A mistake of ours in the middle of a step: it ends in doubt, visibly, instead of stopping everything. */
+  #broke(decision: Exclude<Decision, { do: 'gate' | 'finish' }>, error: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    const cell = this.#state.cells[cellKey(decision.step.id, decision.host)];
+    const what = error instanceof Error ? error.message : String(error);
+    this.#append({
+      type: 'step-ended',
+      step: decision.step.id,
+      host: decision.host,
+      attempt: cell?.attempt ?? 1,
+      outcome: 'doubt',
+      evidence: cell?.evidence ?? [],
+      learned: {},
+      trouble: {
+        what: `blackstart itself failed here: ${this.options.ports.redact(what)}`,
+        next: 'Look at the host, then look again, retry or stop here.',
+      },
+    });
+  }
+
+  #settleAttention(decisions: readonly Decision[]): void {
+    const trouble = decisions.find((decision) => decision.do === 'attend');
+    if (trouble !== undefined) {
+      this.#attend({ kind: 'trouble', step: trouble.step.id, host: trouble.host, why: trouble.why });
+      return;
+    }
+    const gate = decisions.find((decision) => decision.do === 'gate');
+    if (gate === undefined) {
+      if (this.#attention.kind !== 'none') this.#attend({ kind: 'none' });
+    } else if (this.#attention.kind !== 'gate' || this.#attention.gate !== gate.gate) {
+      this.#attend({ kind: 'gate', gate: gate.gate, checking: false });
+    }
+  }
+
+  async #showGate(gate: string, changed: readonly string[]): Promise<GateView> {
+    const scenario = this.#scenarioNow();
+    const facts = await this.#checkGate(gate);
+    const open: GateView = { ...gateView(scenario, this.#state, gate), facts, changed };
+    this.#append({ type: 'gate-shown', gate, typed: open.typed ?? null, facts: facts.map(factLine) });
+    this.#attend({ kind: 'gate', gate, open, checking: false });
+    return open;
+  }
+
+  #checkGate(gate: string): Promise<CheckedFact[]> {
+    const checks = gateChecks(this.#scenarioNow(), this.#state, gate);
+    return checkFacts(
+      this.options.ports,
+      checks,
+      (host) => contextOf(this.#state, host, this.#attemptOf(host), true),
+      this.#abort.signal,
+    );
+  }
+
+  #attemptOf(host: string): number {
+    return Math.max(
+      1,
+      ...Object.values(this.#state.cells)
+        .filter((cell) => cell.host === host)
+        .map((cell) => cell.attempt),
+    );
+  }
+
+  #waitingGate(): Extract<Attention, { kind: 'gate' }> {
+    if (this.#attention.kind !== 'gate') throw new Refused('No gate waits now.');
+    return this.#attention;
+  }
+
+  #scenarioNow(): Scenario {
+    const scenario = this.scenario;
+    if (scenario === undefined) throw new Refused('Choose a scenario first.');
+    return scenario;
+  }
+
+  #lockedChoice(key: ChoiceKey): string | undefined {
+    const fixing = this.#steps().filter((step) => step.fixes?.includes(key) === true);
+    const sent = fixing.find((step) =>
+      Object.values(this.#state.cells).some(
+        (cell) => cell.step === step.id && cell.sent.length > 0 && cell.status !== 'undone',
+      ),
+    );
+    return sent === undefined
+      ? undefined
+      : `"${sent.title}" has been run: the ${key} cannot change any more in this run. Undo first.`;
+  }
+
+  /** What depended on a changed choice is to be done again. */
+  #forget(key: ChoiceKey): void {
+    const stale = new Set(
+      this.#steps()
+        .filter((step) => step.dependsOn?.includes(key) === true)
+        .map((step) => step.id),
+    );
+    for (const cell of Object.values(this.#state.cells)) {
+      if (stale.has(cell.step) && cell.status !== 'waiting') {
+        this.#append({ type: 'answered', step: cell.step, host: cell.host, choice: 'retry' });
+      }
+    }
+  }
+
+  #steps(): Step[] {
+    return this.scenario?.phases.flatMap((phase) => phase.steps) ?? [];
+  }
+
+  #inFlightSends(): number {
+    return Object.values(this.#state.cells).filter(
+      (cell) =>
+        this.#inFlight.has(cellKey(cell.step, cell.host)) && cell.sent.some((one) => one.returned === undefined),
+    ).length;
+  }
+
+  #mayAct(): void {
+    if (this.options.observe === true)
+      throw new Refused('This console observes only. Start it without --observe to act.');
+    if (this.#state.ended !== undefined) throw new Refused('This run has ended.');
+  }
+
+  #attend(attention: Attention): void {
+    this.#attention = attention;
+    this.#tell(undefined);
+  }
+
+  #append(payload: Payload): void {
+    const event = this.options.ports.record.append(payload);
+    const next = fold(this.#state, event);
+    if (next !== undefined) this.#state = next;
+    this.#tell(event);
+  }
+
+  #tell(event: IncidentEvent | undefined): void {
+    for (const listener of this.#listeners) listener(this.#state, event);
+  }
+}
