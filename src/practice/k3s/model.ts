@@ -1,0 +1,104 @@
+import { agentPhase, beginAgent } from './agent.js';
+import { joinPhase } from './join.js';
+import { at } from './paths.js';
+import type { K3sEvent, K3sPorts, K3sState } from './ports.js';
+import { beginReset, resetPhase, stopReset } from './reset.js';
+import { beginServer, etcdUp, leaderFound, leaderLost, registerNode, serverPhase } from './server.js';
+import { log, play, speakLines } from './speak.js';
+import type { Options } from './options.js';
+
+/** How K3s says its version (`a-healthy/node-1.k3s-version.out`). */
+export const VERSION_TEXT = 'k3s version v1.35.0+k3s1 (00000000)\ngo version go1.26.8\n';
+export const VERSION = 'v1.35.0+k3s1';
+
+/** A new process that has not begun yet. */
+export function newState(pid: number, options: Options, node: string, ip: string, now: number): K3sState {
+  return {
+    pid,
+    options,
+    startedAt: now,
+    vars: { DD: options.dataDir, NODE: options.nodeName ?? node, IP: ip },
+    phase: 'starting',
+    listening: [],
+    etcdUp: false,
+    led: false,
+    api: 'down',
+    supervisor: 'down',
+    kubelet: false,
+    removed: false,
+    hollow: false,
+    round: 0,
+    ready: false,
+  };
+}
+
+function refusal(ports: K3sPorts, state: K3sState): string | undefined {
+  const { options } = state;
+  if (options.restorePath !== undefined && !options.clusterReset) {
+    return 'invalid flag use; --cluster-reset required with --cluster-reset-restore-path';
+  }
+  if (options.clusterReset && options.server !== undefined) {
+    return 'cannot perform cluster-reset while server URL is set - remove server from configuration before resetting';
+  }
+  if (options.restorePath !== undefined && !options.tokenGiven && !ports.files.exists(at.token(state))) {
+    return `${at.token(state)} does not exist, please pass --token to complete the restoration`;
+  }
+  return undefined;
+}
+
+/**
+ * The first act of a K3s process: checks what it was told and starts (sections 1.2 to 1.4 of the fact file).
+ * Everything later comes through {@link k3sEvent}.
+ */
+export function beginK3s(ports: K3sPorts, state: K3sState): void {
+  ports.after(state.options.clusterReset ? 298 : 110, { kind: 'phase', phase: 'begin' });
+}
+
+function begin(ports: K3sPorts, state: K3sState): void {
+  if (state.options.command === 'agent') return beginAgent(ports, state);
+  const no = refusal(ports, state);
+  if (no !== undefined) {
+    log(ports, state, 'fatal', `Error: ${no}`);
+    return ports.exit(1);
+  }
+  if (state.options.clusterReset) {
+    state.phase = 'reset';
+    return beginReset(ports, state);
+  }
+  beginServer(ports, state);
+}
+
+/** Something happened to a running process: its time came, its peers found or lost a leader. */
+export function k3sEvent(ports: K3sPorts, state: K3sState, event: K3sEvent): void {
+  if (event.kind === 'say') return speakLines(ports, state, event.script, event.from, event.to);
+  if (event.kind === 'leader') {
+    if (state.phase !== 'reset') leaderFound(ports, state);
+    return;
+  }
+  if (event.kind === 'leaderless') return leaderLost(ports, state);
+  const { phase } = event;
+  if (phase === 'begin') return begin(ports, state);
+  if (phase === 'stopped') return ports.exit(0);
+  if (resetPhase(ports, state, phase) || agentPhase(ports, state, phase)) return;
+  const up = (): void => etcdUp(ports, state);
+  const ready = (): void => {
+    state.api = 'ready';
+    state.kubelet = true;
+    registerNode(ports, state);
+    if (!state.ready) ports.ready();
+    state.ready = true;
+    play(ports, state, 'start-ready');
+  };
+  if (joinPhase(ports, state, phase, up, ready)) return;
+  serverPhase(ports, state, phase, event.round);
+}
+
+/** SIGTERM or SIGINT. A server takes 0.1 to 1.3 s to stop, with or without quorum. */
+export function k3sTerminate(ports: K3sPorts, state: K3sState): void {
+  if (state.phase === 'reset') return stopReset(ports, state);
+  log(ports, state, 'info', 'Shutdown request received');
+  if (state.etcdUp) log(ports, state, 'info', 'Stopping etcd server...');
+  state.api = 'down';
+  state.phase = 'stopping';
+  ports.after(state.options.command === 'agent' ? 100 : 600, { kind: 'phase', phase: 'stopped' });
+}

@@ -1,0 +1,94 @@
+import type { FileContent, FsStat, IFileSystem } from 'just-bash';
+import { type Files, resolvePath } from './files.js';
+import type { Inode } from './inode.js';
+
+function statOf(inode: Inode): FsStat {
+  return {
+    isFile: inode.kind === 'file',
+    isDirectory: inode.kind === 'dir',
+    isSymbolicLink: inode.kind === 'link',
+    mode: inode.mode,
+    size: inode.kind === 'file' ? inode.size : 4096,
+    mtime: new Date(inode.mtime),
+  };
+}
+
+function bytes(content: FileContent): Uint8Array {
+  return typeof content === 'string' ? new Uint8Array(Buffer.from(content)) : content.slice();
+}
+
+/** The node's file system as just-bash wants it. `files` is asked each time: a fork swaps the disk below a running shell. */
+export class ShellFiles implements IFileSystem {
+  constructor(private readonly files: () => Files) {}
+
+  async readFile(path: string): Promise<string> {
+    return this.files().text(path);
+  }
+  async readFileBuffer(path: string): Promise<Uint8Array> {
+    return this.files().read(path);
+  }
+  async writeFile(path: string, content: FileContent): Promise<void> {
+    this.files().write(path, bytes(content));
+  }
+  async appendFile(path: string, content: FileContent): Promise<void> {
+    this.files().append(path, bytes(content));
+  }
+  async exists(path: string): Promise<boolean> {
+    return this.files().exists(path);
+  }
+  async stat(path: string): Promise<FsStat> {
+    return statOf(this.files().stat(path));
+  }
+  async lstat(path: string): Promise<FsStat> {
+    return statOf(this.files().lstat(path));
+  }
+  async mkdir(path: string, options?: { recursive?: boolean }): Promise<void> {
+    this.files().mkdir(path, { parents: options?.recursive ?? false });
+  }
+  async readdir(path: string): Promise<string[]> {
+    return this.files().list(path);
+  }
+  async rm(path: string, options?: { recursive?: boolean; force?: boolean }): Promise<void> {
+    if (options?.force && this.files().find(path, false) === undefined) return;
+    this.files().remove(path, { recursive: options?.recursive ?? false });
+  }
+  async cp(from: string, to: string): Promise<void> {
+    this.files().copy(from, to, false);
+  }
+  async mv(from: string, to: string): Promise<void> {
+    this.files().rename(from, to);
+  }
+  resolvePath(base: string, path: string): string {
+    return resolvePath(base, path);
+  }
+  getAllPaths(): string[] {
+    const paths: string[] = [];
+    const walk = (path: string, inode: Inode): void => {
+      paths.push(path || '/');
+      if (inode.kind === 'dir') for (const [name, child] of inode.entries) walk(`${path}/${name}`, child);
+    };
+    walk('', this.files().disk.root);
+    return paths;
+  }
+  async chmod(path: string, mode: number): Promise<void> {
+    this.files().chmod(path, mode);
+  }
+  async symlink(target: string, path: string): Promise<void> {
+    this.files().symlink(target, path);
+  }
+  async link(from: string, to: string): Promise<void> {
+    this.files().copy(from, to);
+  }
+  async readlink(path: string): Promise<string> {
+    return this.files().readlink(path);
+  }
+  async realpath(path: string): Promise<string> {
+    const real = this.files().realpath(path);
+    this.files().stat(real);
+    return real;
+  }
+  async utimes(path: string, _atime: Date, mtime: Date): Promise<void> {
+    this.files().touch(path, mtime.getTime());
+  }
+}
+
