@@ -1,0 +1,89 @@
+import type { Findings } from './findings.js';
+import type { Identity, IdentityVerdict } from './proof.js';
+
+/** What is known of the cluster at hand, from its inventory, its hosts and earlier proofs. */
+export interface Expected {
+  /** SHA-256 of the `server-ca.crt` of reachable hosts, or the `K10` prefix of their tokens. */
+  readonly caHashes?: readonly string[] | undefined;
+  readonly nodes?: readonly string[] | undefined;
+  /** UID of namespace kube-system. */
+  readonly clusterUid?: string | undefined;
+}
+
+/** What the snapshot says of itself. */
+export interface Claimed {
+  readonly caHash: string | null;
+  readonly nodes: readonly string[];
+  readonly clusterUid: string | null;
+}
+
+/**
+ * Whose snapshot it is. The UID of kube-system and the CA are made once per cluster, so either decides; the UID before the CA, which
+ * may have been rotated. Node names are only a hint: every second cluster has a `node-1`.
+ */
+export function identify(claimed: Claimed, expected: Expected, findings: Findings): Identity {
+  const evidence: string[] = [];
+  const uid = compareUid(claimed, expected, evidence);
+  const ca = compareCa(claimed, expected, evidence);
+  const names = compareNames(claimed, expected, evidence);
+  let verdict: IdentityVerdict = 'cannot-tell';
+  if (uid !== undefined) verdict = uid ? 'this-cluster' : 'another-cluster';
+  else if (ca !== undefined) verdict = ca ? 'this-cluster' : 'another-cluster';
+  if (verdict === 'another-cluster') {
+    findings.add({
+      id: 'another-cluster',
+      severity: 'fatal',
+      message: `This snapshot is from another cluster: ${evidence.join('; ')}.`,
+      remedy: 'Choose a snapshot of this cluster. Restoring another cluster here on purpose is a plan of its own.',
+    });
+  } else if (verdict === 'this-cluster' && ca === false) {
+    findings.add({
+      id: 'ca-rotated',
+      severity: 'warning',
+      message:
+        "The snapshot is of this cluster, but from before its certificate authority was changed: its CA is not the hosts'.",
+      remedy: 'After the restore, peers need server/tls and server/cred moved aside and agents have to join again.',
+    });
+  } else if (verdict === 'cannot-tell' && names === false) {
+    findings.add({
+      id: 'nodes-unknown',
+      severity: 'warning',
+      message: `None of this cluster's node names is in the snapshot; it knows ${claimed.nodes.slice(0, 8).join(', ')}.`,
+      remedy:
+        'Make sure it is a snapshot of this cluster: compare its CA hash with sha256sum of server/tls/server-ca.crt on a host.',
+    });
+  }
+  return { verdict, evidence };
+}
+
+function compareUid(claimed: Claimed, expected: Expected, evidence: string[]): boolean | undefined {
+  if (claimed.clusterUid === null || expected.clusterUid === undefined) return undefined;
+  const same = claimed.clusterUid === expected.clusterUid;
+  evidence.push(
+    same
+      ? 'the UID of kube-system is the same'
+      : `the UID of kube-system is ${claimed.clusterUid}, expected ${expected.clusterUid}`,
+  );
+  return same;
+}
+
+function compareCa(claimed: Claimed, expected: Expected, evidence: string[]): boolean | undefined {
+  const known = expected.caHashes ?? [];
+  if (claimed.caHash === null || known.length === 0) return undefined;
+  const hash = claimed.caHash.toLowerCase();
+  const same = known.some((one) => one.toLowerCase() === hash);
+  evidence.push(
+    same
+      ? `its CA ${hash.slice(0, 12)} is the hosts' own`
+      : `its CA is ${hash.slice(0, 12)}, the hosts have ${known.map((one) => one.slice(0, 12)).join(', ')}`,
+  );
+  return same;
+}
+
+function compareNames(claimed: Claimed, expected: Expected, evidence: string[]): boolean | undefined {
+  const known = expected.nodes ?? [];
+  if (known.length === 0 || claimed.nodes.length === 0) return undefined;
+  const both = known.filter((name) => claimed.nodes.includes(name));
+  evidence.push(`${both.length} of ${known.length} node names are in the snapshot`);
+  return both.length > 0;
+}

@@ -1,0 +1,23 @@
+/** Proof that a snapshot will restore: what other rooms may use of this one. */
+export { caHashOf } from './bootstrap.js';
+export { type DiffEntry, type DiffOptions, diffSnapshots, liveObjects, type SnapshotDiff } from './diff.js';
+export type { Member } from './etcd-scan.js';
+export type { Finding, Severity } from './findings.js';
+export { type Format, looksLikeOpenPgp } from './form.js';
+export { timeOfName } from './name-time.js';
+export { type ObjectName, parseKey } from './objects.js';
+export {
+  type Identity,
+  type IdentityVerdict,
+  type Proof,
+  type TokenProof,
+  type TokenTry,
+  type Verdict,
+  verdictOf,
+} from './proof.js';
+export { type ProofProgress, type ProveOptions, prove } from './prove.js';
+export { compareVersions } from './taken-at.js';
+export { parseToken, shortHash, tokenHash } from './token.js';
+export type { NamedToken } from './token-proof.js';
+export { unzipSnapshot } from './unzip.js';
+export type { Wake, WakeCause } from './wakes.js';
