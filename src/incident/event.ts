@@ -54,7 +54,14 @@ export type Payload =
   | { readonly type: 'ticked'; readonly item: string; readonly how: 'seen' | 'word'; readonly evidence: string }
   | { readonly type: 'plan-begun' }
   | { readonly type: 'paused'; readonly on: boolean }
-  | { readonly type: 'step-begun'; readonly step: string; readonly host: string; readonly attempt: number }
+  | {
+      readonly type: 'step-begun';
+      readonly step: string;
+      readonly host: string;
+      readonly attempt: number;
+      /** What the step remembers of the time before it; the first attempt's counts. */
+      readonly learned: JsonObject;
+    }
   | {
       readonly type: 'asked';
       readonly step: string;

@@ -162,6 +162,7 @@ function changeCell(cell: Cell, event: CellEvent, at: number): Cell {
         ...emptyCell(event.step, event.host),
         attempt: event.attempt,
         status: 'begun',
+        learned: { ...event.learned, ...cell.learned },
         begunAt: at,
         deadlineFrom: at,
       };

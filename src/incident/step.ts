@@ -97,6 +97,8 @@ export interface Step {
   readonly done: Question;
   /** Absent: the step waits for its postcondition. */
   run?(context: StepContext): readonly Command[];
+  /** Facts as they are before the first attempt changes them, for later steps and undo. */
+  remembers?(context: StepContext): JsonObject;
   /** The postcondition must hold this long without a break, milliseconds. */
   readonly steadyMs?: number;
   readonly pollMs: number;
@@ -104,8 +106,8 @@ export interface Step {
   readonly expectMs: number;
   /** After this long the operator is asked; nothing is killed. */
   readonly withinMs: number;
-  /** Must stay true until that step is begun; asked again at every gate before it. */
-  readonly holdsUntil?: string;
+  /** Must stay true until one of these steps is begun on the same host; asked again at every gate before that. */
+  readonly holdsUntil?: readonly string[];
   readonly undo: Undo;
   /** Choices it was made from: when one changes, this step is to be done again. */
   readonly dependsOn?: readonly ChoiceKey[];

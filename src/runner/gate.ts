@@ -1,6 +1,6 @@
 import type { Command } from '../incident/command.js';
 import { behindGate, findStep, gateEffect, gateSpec } from '../incident/plan.js';
-import { contextOf, type IncidentState, isSettled } from '../incident/state.js';
+import { cellKey, contextOf, type IncidentState, isSettled } from '../incident/state.js';
 import { type Effect, type GateCheck, HERE, type Scenario } from '../incident/step.js';
 import type { CheckedFact } from './asking.js';
 
@@ -62,8 +62,11 @@ function heldChecks(scenario: Scenario, state: IncidentState): GateCheck[] {
   return Object.values(state.cells).flatMap((cell) => {
     const step = findStep(scenario, cell.step);
     if (step?.holdsUntil === undefined || !isSettled(cell) || cell.status === 'skipped') return [];
-    const until = state.cells[`${step.holdsUntil}@${cell.host}`];
-    if (until !== undefined && until.status !== 'waiting') return [];
+    const released = step.holdsUntil.some((id) => {
+      const until = state.cells[cellKey(id, cell.host)];
+      return until !== undefined && until.sent.length > 0;
+    });
+    if (released) return [];
     return [{ title: step.title, host: cell.host, question: step.done }];
   });
 }

@@ -1,7 +1,8 @@
 import type { Command } from '../incident/command.js';
 import type { Payload, Trouble } from '../incident/event.js';
+import type { Json } from '../incident/json.js';
 import { type Cell, cellKey, contextOf, type IncidentState } from '../incident/state.js';
-import { HERE, type Judgement, type Scenario, type Step } from '../incident/step.js';
+import type { Judgement, Scenario, Step } from '../incident/step.js';
 import { ask } from './asking.js';
 import type { Decision } from './decide.js';
 import { commandText, digest, excerpt } from './describe.js';
@@ -177,7 +178,7 @@ async function carry(work: Work, command: Command, host: string): Promise<HostAn
       return work.ports.hosts.put(host, command, work.signal, work.progress);
     case 'task': {
       const from = work.ports.clock.mono();
-      const { ok, text } = await work.ports.tasks.run(command, work.signal, work.progress);
+      const { ok, text, result } = await work.ports.tasks.run(command, work.signal, work.progress);
       return {
         argv: [command.task],
         code: ok ? 0 : 1,
@@ -186,6 +187,7 @@ async function carry(work: Work, command: Command, host: string): Promise<HostAn
         ms: work.ports.clock.mono() - from,
         doubt: false,
         notSent: false,
+        result,
       };
     }
   }
@@ -215,6 +217,7 @@ function returned(work: Work, step: Step, host: string, { attempt, index, comman
     digest: secret ? '' : digest(text),
     excerpt: secret ? '' : excerpt(work.ports.redact(text)),
     doubt: answer.doubt,
+    ...(answer.result === undefined ? {} : { result: answer.result }),
   });
 }
 
@@ -268,18 +271,23 @@ async function fail(decision: Extract<Doing, { do: 'fail' }>, work: Work): Promi
   const sent = cell.sent.find((one) => one.index === index);
   const { judgement } = await ask(work.ports, step.done, contextOf(work.state(), host, cell.attempt), work.signal);
   if (judgement.answer === 'yes') return endWell(work, step, host, 'after', judgement);
+  const problem = problemOf(sent?.returned?.result);
+  if (problem !== undefined) {
+    const { what, ...rest } = problem;
+    return endBadly(work, step, host, 'failed', { ...rest, answer: 'failed', evidence: [what] });
+  }
   const said = lastLine(sent?.returned?.excerpt ?? '');
-  const where = host === HERE ? 'here' : `on ${sent?.command.host ?? host}`;
-  const code = sent?.returned?.code;
-  const what =
-    host === HERE
-      ? said
-      : `${sent?.command.argv[0] ?? 'a command'} ${where} ended with ${code ?? 'no exit code'}${said === '' ? '' : `: ${said}`}`;
-  endBadly(work, step, host, 'failed', {
-    ...judgement,
-    answer: 'failed',
-    evidence: [what || 'failed', ...judgement.evidence],
-  });
+  const code = sent?.returned?.code ?? 'no exit code';
+  const what = `${sent?.command.argv[0] ?? 'a command'} on ${sent?.command.host ?? host} ended with ${code}${said === '' ? '' : `: ${said}`}`;
+  endBadly(work, step, host, 'failed', { ...judgement, answer: 'failed', evidence: [what, ...judgement.evidence] });
+}
+
+/** The problem a task on this machine ended with. */
+function problemOf(result: Json | undefined): { what: string; left?: string; next: string } | undefined {
+  if (typeof result !== 'object' || result === null || Array.isArray(result)) return undefined;
+  const { what, left, next } = result as Record<string, Json | undefined>;
+  if (typeof what !== 'string' || typeof next !== 'string') return undefined;
+  return { what, next, ...(typeof left === 'string' ? { left } : {}) };
 }
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1)?.trim() ?? '';

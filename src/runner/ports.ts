@@ -11,6 +11,8 @@ export interface HostAnswer extends Answer {
   readonly doubt: boolean;
   /** Nothing was sent: the host could not be reached. Sending again is safe. */
   readonly notSent: boolean;
+  /** Of a task on this machine: its result, or the problem that ended it. */
+  readonly result?: Json;
 }
 
 export interface HostsPort {

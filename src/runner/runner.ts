@@ -290,7 +290,8 @@ export class Runner {
     if (this.#inFlight.has(key)) return false;
     if (decision.do === 'begin') {
       const attempt = (this.#state.cells[key]?.attempt ?? 0) + 1;
-      this.#append({ type: 'step-begun', step: decision.step.id, host: decision.host, attempt });
+      const learned = decision.step.remembers?.(contextOf(this.#state, decision.host, attempt)) ?? {};
+      this.#append({ type: 'step-begun', step: decision.step.id, host: decision.host, attempt, learned });
       return true;
     }
     const work = perform(decision, {

@@ -1,0 +1,251 @@
+import { namesOf } from '../src/incident/cluster.js';
+import { type GateCheck, type GateSpec, HERE, type Scenario, type StepContext } from '../src/incident/step.js';
+import { restartAgents } from './steps/agents.js';
+import { freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
+import { deliver } from './steps/deliver.js';
+import { fetchAndProve, provenBackup } from './steps/fetch.js';
+import { agentsIn, nodeNameOf, onlyPrimary, pathsOf, peersOf, serversIn } from './steps/hosts.js';
+import { bytes, failed, yes } from './steps/judge.js';
+import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
+import { reset } from './steps/reset.js';
+import { saveServers } from './steps/save.js';
+import { startPrimary, verifyPrimary } from './steps/start.js';
+import { stopServers } from './steps/stop.js';
+import { deleteTestPod, testImage, testPod, verifyNodes, verifyObjects, verifyPods } from './steps/verify.js';
+
+/**
+ * Full restore: the runbook's steps 1 to 7 for a cluster whose etcd is lost everywhere, corrected where the paper is wrong
+ * about K3s. Read it against the runbook; every step names its line.
+ */
+
+const primaryName = (context: StepContext): string => context.choices.primary ?? '';
+
+/** The token each host will start with against the one that opened the snapshot: with another one it loops (R25). */
+function tokenCheck(host: string): GateCheck {
+  return {
+    title: 'starts with the token that opens the snapshot',
+    host,
+    question: {
+      ask: () => [],
+      judge: (_answers, context) => {
+        const opened = provenBackup(context)?.tokenHash;
+        const service = context.facts(host).service;
+        if (service?.tokenHash === undefined)
+          return yes(['no token configured: it uses server/token of the restored data']);
+        return service.tokenHash === opened
+          ? yes([`token ${opened}, from ${service.tokenFrom ?? 'its configuration'}`])
+          : failed([
+              `it would start with token ${service.tokenHash} from ${service.tokenFrom ?? 'its configuration'}, the snapshot needs ${opened ?? 'another'}`,
+            ]);
+      },
+    },
+  };
+}
+
+/** K3s restores a newer snapshot without a word (R24); a newer minor's data in an older K3s is not supported. */
+function versionCheck(host: string): GateCheck {
+  const minor = (version: string): number => Number(/^v?1\.(\d+)/.exec(version)?.[1] ?? 0);
+  return {
+    title: 'K3s is not older than the snapshot',
+    host,
+    question: {
+      ask: () => [],
+      judge: (_answers, context) => {
+        const installed = context.facts(host).service?.version ?? '';
+        const newest = Math.max(0, ...(provenBackup(context)?.nodes.map((node) => minor(node.version)) ?? []));
+        if (newest === 0 || minor(installed) === 0) return yes([`installed ${installed || 'unknown'}`]);
+        return minor(installed) >= newest
+          ? yes([`installed ${installed}, snapshot of 1.${newest}`])
+          : failed([
+              `installed ${installed} is older than the snapshot's 1.${newest}: install at least that minor first`,
+            ]);
+      },
+    },
+  };
+}
+
+/** K3s renames db/etcd itself; a mount point cannot be renamed. */
+function mountCheck(host: string): GateCheck {
+  return {
+    title: 'db/etcd can be renamed',
+    host,
+    question: {
+      ask: () => [],
+      judge: (_answers, context) =>
+        context.facts(host).data?.mountPoint === true
+          ? failed([`${pathsOf(context, host).etcd} is a mount point: unmount it or move its content, then try again`])
+          : yes(['not a mount point']),
+    },
+  };
+}
+
+const lost = (context: StepContext): string => {
+  const proof = provenBackup(context);
+  if (proof === undefined) return 'what was written after the backup';
+  const taken =
+    proof.takenAt === null
+      ? 'the backup was taken'
+      : `${new Date(proof.takenAt * 1000).toISOString().slice(0, 16).replace('T', ' ')}Z`;
+  return `what was written after ${taken} (revision ${proof.revision.toLocaleString('en')})`;
+};
+
+const gates: readonly GateSpec[] = [
+  {
+    id: 'stop',
+    title: 'Stop and hold every server, save what is there',
+    typed: () => undefined,
+    does: (context) =>
+      `stops K3s on ${serversIn(context).join(', ')} and keeps it from starting; copies data, token and configuration; brings the snapshot to ${primaryName(context)}`,
+    loses: () => 'the control plane until the restore ends; workloads keep running',
+    keeps: () => 'everything: nothing is removed or overwritten',
+    undo: 'complete: lifts the holds and starts what was running',
+    checks: (context) => [versionCheck(primaryName(context))],
+  },
+  {
+    id: 'reset',
+    title: 'Reset etcd from the snapshot',
+    typed: primaryName,
+    does: (context) => `moves the etcd data of ${primaryName(context)} aside; membership becomes this server alone`,
+    loses: lost,
+    keeps: (context) => `server/db/etcd-old-<time>, server/tls-<time>, and the safety copy of run ${context.runId}`,
+    undo: 'complete until the server has started; then the database only; none after the release',
+    checks: (context) => [
+      mountCheck(primaryName(context)),
+      tokenCheck(primaryName(context)),
+      versionCheck(primaryName(context)),
+    ],
+  },
+  {
+    id: 'start',
+    title: 'Start the restored server',
+    typed: () => undefined,
+    does: (context) => `starts K3s on ${primaryName(context)} with the restored data; its controllers begin to act`,
+    loses: (context) => {
+      const wakes = provenBackup(context)?.wakes ?? [];
+      return wakes.length === 0
+        ? 'nothing; what controllers do from now on cannot be undone'
+        : `nothing, but this wakes: ${wakes.slice(0, 6).join(', ')}`;
+    },
+    keeps: () => 'the old database stays aside; the other servers stay held',
+    undo: 'the database, but not what controllers did meanwhile',
+  },
+  {
+    id: 'release',
+    title: 'Release the other servers and the agents',
+    typed: (context) => context.cluster.name,
+    does: (context) =>
+      `moves the old data of ${peersOf(context).join(', ') || 'no server'} aside, lets them join ${primaryName(context)} one by one, restarts ${agentsIn(context).length} agents`,
+    loses: () => 'the way back: after this the restored cluster is the only one',
+    keeps: (context) => `server/db/etcd.pre-rejoin-${context.runId} on each of them`,
+    undo: 'none: this is the point of no return',
+    checks: (context) => peersOf(context).map(tokenCheck),
+  },
+  {
+    id: 'cleanup',
+    title: 'Clean up',
+    typed: () => undefined,
+    does: () => 'runs a test pod and deletes it, removes our overrides, takes a fresh snapshot',
+    loses: () => 'nothing',
+    keeps: () => 'all data that was moved aside, and the safety copies',
+    undo: 'not needed',
+  },
+];
+
+export const fullRestore: Scenario = {
+  id: 'full-restore',
+  title: 'Full restore',
+  when: 'All control plane nodes lost, or the etcd data damaged everywhere. Loses what was written after the backup.',
+  pointOfNoReturn: moveAside.id,
+  gates,
+  missing: (context) => {
+    const missing: string[] = [];
+    const silent = [...serversIn(context), ...agentsIn(context)].filter((name) => !context.facts(name).reachable);
+    for (const name of silent)
+      missing.push(`${name} does not answer: attest that it is off, or leave it out with a reason.`);
+    if (serversIn(context).length === 0) missing.push('No server answers: there is nothing to restore on.');
+    const primary = context.choices.primary;
+    if (primary === undefined || !serversIn(context).includes(primary))
+      missing.push('Choose the server to restore on.');
+    else missing.push(...unfit(context, primary));
+    if (context.choices.snapshot === undefined) missing.push('Choose a backup.');
+    return missing;
+  },
+  phases: [
+    { id: 'prove', title: 'Prove the backup', hosts: () => [HERE], order: () => 'together', steps: [fetchAndProve] },
+    {
+      id: 'safe',
+      title: 'Make safe',
+      hosts: serversIn,
+      // Three healthy servers stopped at once wait for a quorum that is leaving: 10 s instead of 1.4 s (R55).
+      order: (context) =>
+        serversIn(context).some((name) => context.facts(name).etcd?.healthy === true) ? 'one-by-one' : 'together',
+      steps: [stopServers],
+    },
+    { id: 'save', title: 'Save', hosts: serversIn, order: () => 'together', steps: [saveServers] },
+    {
+      id: 'restore',
+      title: 'Restore',
+      hosts: onlyPrimary,
+      order: () => 'one-by-one',
+      steps: [deliver, reset, startPrimary, verifyPrimary],
+    },
+    {
+      id: 'peers',
+      title: 'The other servers, one by one',
+      hosts: peersOf,
+      order: () => 'one-by-one',
+      steps: [moveAside, rejoin, becomeVoter],
+    },
+    { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
+    { id: 'workers', title: 'Workers', hosts: agentsIn, order: () => ({ batches: 5 }), steps: [restartAgents] },
+    {
+      id: 'verify',
+      title: 'Verification',
+      hosts: onlyPrimary,
+      order: () => 'one-by-one',
+      steps: [verifyNodes, verifyObjects, verifyPods, testImage, testPod, deleteTestPod, freshSnapshot],
+    },
+    {
+      id: 'cleanup',
+      title: 'Clean up',
+      hosts: (context) => [...serversIn(context), ...agentsIn(context)],
+      order: () => 'together',
+      steps: [removeOverrides],
+    },
+    { id: 'leftovers', title: 'What is left over', hosts: serversIn, order: () => 'together', steps: [listLeftovers] },
+  ],
+};
+
+/** Why a server cannot be the primary. */
+function unfit(context: StepContext, primary: string): string[] {
+  const facts = context.facts(primary);
+  const why: string[] = [];
+  if (!facts.reachable) return why;
+  if (facts.init === 'other') why.push(`${primary} does not run systemd: this plan cannot be carried out there.`);
+  if (facts.service === undefined) why.push(`K3s is not installed on ${primary}.`);
+  if (facts.data?.datastore === 'sqlite')
+    why.push(`${primary} uses SQLite: an etcd snapshot cannot be restored there.`);
+  if (facts.data?.datastore === 'external') why.push(`${primary} uses an external datastore: restore that instead.`);
+  if (facts.service?.clusterReset === true)
+    why.push(`cluster-reset is set in the configuration of ${primary}: remove it first.`);
+  return why;
+}
+
+/** The server that is best restored on: it answers, has K3s, and names no other server. */
+export function suggestPrimary(context: StepContext): string | undefined {
+  const fit = namesOf(context.cluster, 'server').filter(
+    (name) => context.facts(name).reachable && unfit(context, name).length === 0,
+  );
+  return fit.find((name) => context.facts(name).service?.serverUrl === undefined) ?? fit[0];
+}
+
+/** Nodes the backup knows and no host in the inventory stands for: left to delete afterwards. */
+export function nodesWithoutHost(context: StepContext): string[] {
+  const own = new Set(context.cluster.hosts.map((host) => nodeNameOf(context, host.name)));
+  return (provenBackup(context)?.nodes ?? []).map((node) => node.name).filter((name) => !own.has(name));
+}
+
+export const backupLine = (context: StepContext): string => {
+  const proof = provenBackup(context);
+  return proof === undefined ? 'not proven yet' : `${proof.name}, ${bytes(proof.bytes)}`;
+};

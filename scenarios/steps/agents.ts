@@ -1,0 +1,56 @@
+import { act, look, putText } from '../../src/incident/command.js';
+import type { Step, StepContext } from '../../src/incident/step.js';
+import { showUnit } from '../../src/k3s/ask.js';
+import { urlHost } from '../../src/k3s/health.js';
+import { parseUnit } from '../../src/k3s/systemd.js';
+import { nodeAddress, pathsOf } from './hosts.js';
+import { at, minutes, no, seconds, silence, yes } from './judge.js';
+import { joinUrl } from './rejoin.js';
+import { primaryStartedAt } from './start.js';
+
+/** An agent whose configured server is one that was left out would wait for it forever. */
+export function namesGoneServer(context: StepContext): boolean {
+  const configured = context.facts(context.host).service?.serverUrl;
+  if (configured === undefined) return false;
+  const host = urlHost(configured.url);
+  return context.choices.fenced.some((name) => host === nodeAddress(context, name));
+}
+
+export const restartAgents: Step = {
+  id: 'restart-agents',
+  title: 'Restart the agents',
+  runbook: 'Full restore, step 6: restart K3s agent',
+  effect: 'change',
+  why: 'They reconnect by themselves, but a kubelet that was not restarted may keep pods the restored API does not know. Containers keep running.',
+  gate: 'release',
+  done: {
+    ask: (context) => [look(showUnit(pathsOf(context).unit))],
+    judge: (answers, context) => {
+      const quiet = silence(answers);
+      if (quiet !== undefined) return quiet;
+      const unit = parseUnit(at(answers, 0).stdout);
+      const after = unit.startedAt !== null && unit.startedAt >= primaryStartedAt(context);
+      if (!after) return no('not restarted since the restored server came up');
+      return unit.active === 'active' ? yes(['restarted, active']) : no(`restarted, unit ${unit.active}`);
+    },
+  },
+  run: (context) => [
+    ...(namesGoneServer(context)
+      ? [
+          act(['mkdir', '-p', pathsOf(context).configDir]),
+          putText(
+            pathsOf(context).rejoinConfig,
+            `# Placed by blackstart: the server this agent names was left out of the restore.\nserver: ${joinUrl(context)}\n`,
+            0o600,
+          ),
+        ]
+      : []),
+    act(['systemctl', 'restart', '--no-block', pathsOf(context).unit]),
+  ],
+  pollMs: 1000,
+  expectMs: seconds(15),
+  withinMs: minutes(5),
+  undo: { none: 'a restarted agent changes no data' },
+  lookup: ['49', '52', '54'],
+  skippable: 'An agent that stays away is Not Ready in the API; its pods move when it is deleted.',
+};

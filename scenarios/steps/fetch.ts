@@ -1,0 +1,79 @@
+import type { JsonObject } from '../../src/incident/json.js';
+import { HERE, type Step, type StepContext } from '../../src/incident/step.js';
+import { at, bytes, failed, minutes, no, seconds, yes } from './judge.js';
+
+/** What the task of fetching and proving tells a restore. */
+export interface ProvenBackup {
+  readonly name: string;
+  /** The spooled file on this machine. */
+  readonly file: string;
+  readonly bytes: number;
+  /** sha256 of the whole file as it is delivered, trailer included. */
+  readonly fileSha256: string;
+  readonly revision: number;
+  /** Seconds since the epoch. */
+  readonly takenAt: number | null;
+  readonly tokenHash: string;
+  readonly caHash: string | null;
+  readonly identity: 'this-cluster' | 'cannot-tell' | 'another-cluster';
+  readonly nodes: readonly { readonly name: string; readonly version: string }[];
+  readonly objects: Readonly<Record<string, number>>;
+  readonly warnings: readonly string[];
+  readonly wakes: readonly string[];
+}
+
+const input = (context: StepContext): JsonObject => ({
+  snapshot: context.choices.snapshot ?? '',
+  nodes: context.cluster.hosts.map((host) => host.nodeName),
+  caHashes: context.cluster.hosts.flatMap((host) => context.facts(host.name).caHash ?? []),
+});
+
+/** The proof as learned in this run; undefined before. */
+export function provenBackup(context: StepContext): ProvenBackup | undefined {
+  const proof = context.known('fetch', 'proof', HERE);
+  return proof === undefined ? undefined : (proof as unknown as ProvenBackup);
+}
+
+/**
+ * Fetch, decrypt, spool and prove, begun as soon as a backup is chosen, while the operator reads the checklist.
+ * K3s itself moves the live database before it looks at the snapshot's checksum; here nothing has been touched yet.
+ */
+export const fetchAndProve: Step = {
+  id: 'fetch',
+  title: 'Fetch, decrypt and prove the backup',
+  runbook: 'Full restore, step 2: download and decrypt; "verify" there looks for SQLite, which an etcd snapshot is not',
+  effect: 'observe',
+  why: 'A damaged snapshot, a wrong passphrase or a wrong token is found out here, before anything stops.',
+  early: true,
+  dependsOn: ['snapshot'],
+  when: (context) =>
+    context.choices.snapshot === undefined ? { run: 'not-known-yet', because: 'no backup is chosen' } : { run: 'yes' },
+  done: {
+    ask: (context) => [{ kind: 'task', task: 'backup.have', input: input(context), again: 'harmless' }],
+    judge: (answers) => {
+      const answer = at(answers, 0);
+      if (answer.code !== 0) return no('not proven in this run yet');
+      const proof = JSON.parse(answer.stdout) as ProvenBackup & JsonObject;
+      if (proof.identity === 'another-cluster') {
+        return failed([`${proof.name} is a backup of another cluster`], {
+          left: 'nothing was changed',
+          next: 'Choose a backup of this cluster. Restoring another cluster here on purpose is not part of this plan.',
+        });
+      }
+      return yes(
+        [
+          `${bytes(proof.bytes)}, revision ${proof.revision.toLocaleString('en')}`,
+          `token ${proof.tokenHash} opens it`,
+          ...proof.warnings,
+        ],
+        { proof, file: proof.file, bytes: proof.bytes, fileSha256: proof.fileSha256, tokenHash: proof.tokenHash },
+      );
+    },
+  },
+  run: (context) => [{ kind: 'task', task: 'backup.fetch', input: input(context), again: 'harmless' }],
+  pollMs: 500,
+  expectMs: seconds(10),
+  withinMs: minutes(30),
+  undo: { none: 'nothing on any node was changed' },
+  lookup: ['36', '74', '75'],
+};

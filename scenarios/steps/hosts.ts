@@ -1,0 +1,42 @@
+import { hostOf, namesOf } from '../../src/incident/cluster.js';
+import type { StepContext } from '../../src/incident/step.js';
+import { type K3sPaths, k3sPaths } from '../../src/k3s/paths.js';
+
+/** Which hosts a step is about. */
+
+export const pathsOf = (context: StepContext, host = context.host): K3sPaths => {
+  const { dataDir, service } = hostOf(context.cluster, host);
+  return k3sPaths(context.facts(host).service?.dataDir ?? dataDir, service);
+};
+
+/** Servers that take part: all but those attested to be off or left out. */
+export const serversIn = (context: StepContext): string[] =>
+  namesOf(context.cluster, 'server').filter((name) => !context.choices.fenced.includes(name));
+
+export const primaryOf = (context: StepContext): string | undefined => {
+  const { primary } = context.choices;
+  return primary === undefined || context.choices.fenced.includes(primary) ? undefined : primary;
+};
+
+export const onlyPrimary = (context: StepContext): string[] => {
+  const primary = primaryOf(context);
+  return primary === undefined ? [] : [primary];
+};
+
+export const peersOf = (context: StepContext): string[] =>
+  serversIn(context).filter((name) => name !== context.choices.primary);
+
+export const agentsIn = (context: StepContext): string[] =>
+  namesOf(context.cluster, 'agent').filter((name) => !context.choices.left.includes(name));
+
+/** The address at which K3s of a host listens for its peers: its node-ip, else the host of its SSH address. */
+export function nodeAddress(context: StepContext, host: string): string {
+  const facts = context.facts(host);
+  return facts.service?.nodeIp ?? hostOf(context.cluster, host).address;
+}
+
+export const k3sProgram = (context: StepContext, host = context.host): string =>
+  context.facts(host).service?.path ?? '/usr/local/bin/k3s';
+
+export const nodeNameOf = (context: StepContext, host: string): string =>
+  context.facts(host).service?.nodeName ?? hostOf(context.cluster, host).nodeName;

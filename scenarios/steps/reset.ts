@@ -1,0 +1,200 @@
+import { act, type Command, look, once, type PutCommand } from '../../src/incident/command.js';
+import type { Judgement, Question, Step, StepContext } from '../../src/incident/step.js';
+import { listDirectory, statFile } from '../../src/k3s/ask.js';
+import { asideData, parseEntries } from '../../src/k3s/listing.js';
+import { explainResetFailure, RESET_STAGES } from '../../src/k3s/messages.js';
+import { type ResetPlan, resetUnitCommand, stripConfigCommand } from '../../src/k3s/reset.js';
+import { PUT_BACK_SCRIPT, runDir, secretDir } from '../../src/k3s/scripts.js';
+import { deliveredPath } from './deliver.js';
+import { k3sProgram, pathsOf } from './hosts.js';
+import { at, failed, minutes, no, seconds, silence, yes } from './judge.js';
+import { safetyCopy } from './save.js';
+import { askUnit, attemptDir, isJudgement, readUnit, unitName, wrapperPath } from './unit.js';
+
+const tokenEnv = (context: StepContext): string => `${secretDir(context.runId)}/token.env`;
+const configCopy = (context: StepContext): string => `${secretDir(context.runId)}/config.yaml`;
+export const putBackScript = (context: StepContext): string => `${runDir(context.runId)}/put-back.sh`;
+
+/** Config files as they are would stop the reset (`server:`) or fight the proven token, so it reads copies without those settings. */
+function configCommands(context: StepContext): Command[] {
+  const files = context.facts(context.host).service?.configFiles ?? [];
+  const paths = pathsOf(context);
+  const copies = files.map(
+    (file) =>
+      [
+        file,
+        file === paths.configFile ? configCopy(context) : `${configCopy(context)}.d/${file.split('/').at(-1)}`,
+      ] as const,
+  );
+  return [
+    act(['mkdir', '-p', '-m', '0700', secretDir(context.runId)]),
+    act(['mkdir', '-p', '-m', '0700', `${configCopy(context)}.d`]),
+    // K3s takes the drop-in files only beside a main file that exists.
+    act(['install', '-m', '0600', '/dev/null', configCopy(context)]),
+    ...copies.flatMap(([from, to]) => [
+      act(['install', '-m', '0600', '/dev/null', to]),
+      act(stripConfigCommand(from, to)),
+    ]),
+  ];
+}
+
+function planOfReset(context: StepContext): ResetPlan {
+  const { service, dataDir } = {
+    service: pathsOf(context).unit.replace(/\.service$/, ''),
+    dataDir: pathsOf(context).dataDir,
+  };
+  return {
+    unit: unitName(context, 'reset'),
+    attemptDir: attemptDir(context, 'reset'),
+    wrapper: wrapperPath(context),
+    k3s: k3sProgram(context),
+    service,
+    args: context.facts(context.host).service?.args ?? [],
+    config: configCopy(context),
+    ...(dataDir === '/var/lib/rancher/k3s' ? {} : { dataDir }),
+    restorePath: deliveredPath(context),
+    tokenEnv: tokenEnv(context),
+  };
+}
+
+const putTokenEnv = (context: StepContext): PutCommand => ({
+  kind: 'put',
+  path: tokenEnv(context),
+  mode: 0o600,
+  content: { secret: 'token-env' },
+  again: 'harmless',
+});
+
+/** Marker and exit 0 and reset-flag; the marker decides (R8, R9). */
+const resetDone: Question = {
+  ask: (context) => [
+    ...askUnit(context, 'reset'),
+    look(statFile(pathsOf(context).resetFlag)),
+    look(listDirectory(pathsOf(context).db)),
+  ],
+  judge: (answers) => {
+    const quiet = silence(answers);
+    if (quiet !== undefined) return quiet;
+    const unit = readUnit(answers);
+    const aside = asideData(parseEntries(at(answers, 5).stdout));
+    if (isJudgement(unit)) return unit.underWay === true ? { ...unit, evidence: stages(at(answers, 3).stdout) } : unit;
+    const flag = at(answers, 4).code === 0;
+    const moved = unit.receipt?.moved ?? /Pre-restore etcd database moved to ([^ "]*)/.exec(unit.output)?.[1];
+    const learned = { moved: moved ?? '', aside: aside.map((one) => one.name) };
+    if (unit.receipt?.marker === true && unit.receipt.exit === 0 && flag) {
+      return yes(
+        [
+          'membership is reset: marker line, exit 0, reset-flag',
+          ...(moved === undefined ? [] : [`the old database is ${moved}`]),
+        ],
+        learned,
+      );
+    }
+    return resetFailed(unit.receipt?.exit, unit.output, moved, learned);
+  },
+};
+
+function resetFailed(
+  exit: number | undefined,
+  output: string,
+  moved: string | undefined,
+  learned: Judgement['learned'],
+): Judgement {
+  const known = explainResetFailure(output);
+  const ended =
+    exit === undefined
+      ? 'was killed or the host was rebooted before it ended'
+      : `ended with ${exit} and without its success line`;
+  return failed(
+    [
+      known === undefined ? `the reset ${ended}` : `the reset failed: ${known.means}`,
+      ...(known === undefined ? [] : [`it ${ended}`]),
+    ],
+    {
+      left:
+        moved === undefined
+          ? 'the database was not moved; K3s stays stopped and held'
+          : `the old database is in ${moved}, token and credentials may be rewritten; K3s stays stopped and held`,
+      next: 'Nothing is started. Undo puts everything back; retry runs the reset again with the same snapshot.',
+      lookup: known === undefined ? [] : [known.lookup],
+      ...(learned === undefined ? {} : { learned }),
+    },
+  );
+}
+
+const stages = (output: string): string[] => {
+  const lines = output.split('\n');
+  return RESET_STAGES.filter((stage) => lines.some((line) => stage.pattern.test(line.trim()))).map(
+    (stage) => stage.title,
+  );
+};
+
+export const reset: Step = {
+  id: 'reset',
+  title: 'Reset etcd from the snapshot',
+  runbook: 'Full restore, step 3.2: k3s server --cluster-reset --cluster-reset-restore-path',
+  effect: 'destroy',
+  why: 'Makes this server the only member, with the data of the snapshot. Runs as a unit of its own, because a reset over SSH dies with the connection (R42), and its output never reaches `journalctl -u k3s` (R10).',
+  gate: 'reset',
+  dependsOn: ['snapshot', 'primary'],
+  fixes: ['snapshot', 'primary'],
+  remembers: (context) => ({ asideBefore: context.facts(context.host).data?.aside.map((one) => one.name) ?? [] }),
+  done: resetDone,
+  run: (context) => [
+    ...configCommands(context),
+    putTokenEnv(context),
+    { kind: 'put', path: putBackScript(context), mode: 0o700, content: { text: PUT_BACK_SCRIPT }, again: 'harmless' },
+    once(resetUnitCommand(planOfReset(context))),
+  ],
+  pollMs: 1000,
+  expectMs: seconds(12),
+  withinMs: minutes(5),
+  undo: {
+    title: 'Put the old database back',
+    effect: 'destroy',
+    run: (context) => [
+      act(['systemctl', 'stop', `${unitName({ ...context, attempt: lastAttempt(context) }, 'reset')}.service`], {
+        expect: [0, 5],
+      }),
+      once(
+        [
+          '/bin/sh',
+          putBackScript(context),
+          pathsOf(context).server,
+          safetyCopy(context),
+          original(context),
+          `undone-${context.runId}`,
+        ],
+        {
+          timeoutMs: minutes(10),
+        },
+      ),
+    ],
+    done: {
+      ask: (context) => [look(listDirectory(pathsOf(context).db)), look(['stat', '-c', '%F', pathsOf(context).etcd])],
+      judge: (answers, context) => {
+        const quiet = silence(answers);
+        if (quiet !== undefined) return quiet;
+        const names = parseEntries(at(answers, 0).stdout).map((entry) => entry.name);
+        const back = original(context).split('/').at(-1) ?? '';
+        if (back !== '-' && names.includes(back)) return no(`${back} is still beside db/etcd`);
+        if (names.includes('reset-flag')) return no('reset-flag is still there');
+        return at(answers, 1).code === 0
+          ? yes(['the old database is in its place', 'token, credentials and certificates are those of before'])
+          : no('db/etcd is not there');
+      },
+    },
+  },
+  milestones: RESET_STAGES,
+  lookup: ['36', '74', '75', '79'],
+};
+
+const lastAttempt = (context: StepContext): number => Number(context.known('reset', 'attempt') ?? 1);
+
+/** The database to put back: the oldest that K3s moved aside since this run began, also by an attempt made by hand (R15). */
+function original(context: StepContext): string {
+  const before = new Set((context.known('reset', 'asideBefore') as readonly string[] | undefined) ?? []);
+  const now = (context.known('reset', 'aside') as readonly string[] | undefined) ?? [];
+  const oldest = now.find((name) => name.startsWith('etcd-old-') && !before.has(name));
+  return oldest === undefined ? '-' : `${pathsOf(context).db}/${oldest}`;
+}

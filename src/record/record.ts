@@ -1,0 +1,101 @@
+import type { Clock } from '../base/clock.js';
+import type { AnyEvent, IncidentEvent, Payload } from '../incident/event.js';
+import { CHAIN_START, linkHash, type Row, verifyChain } from './chain.js';
+import { type Db, openForWriting } from './database.js';
+
+/**
+ * The record of a run: first to know. `append` returns when the event is on disk. Where it cannot be written the rescue goes on:
+ * events are kept in memory, written as soon as that works again, and `trouble` says so.
+ */
+export class Record {
+  readonly #db: Db;
+  readonly #clock: Clock;
+  #seq: number;
+  #head: string;
+  #unwritten: Row[] = [];
+  #trouble: string | undefined;
+
+  private constructor(db: Db, clock: Clock, seq: number, head: string, trouble: string | undefined) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#seq = seq;
+    this.#head = head;
+    this.#trouble = trouble;
+  }
+
+  /** Opens or creates the record at a path and reads what is in it. */
+  static open(path: string, clock: Clock): { record: Record; events: AnyEvent[] } {
+    const { db, setAside } = openForWriting(path);
+    const rows = readRows(db);
+    const last = rows.at(-1);
+    const verdict = verifyChain(rows, headOf(db));
+    const trouble =
+      setAside !== undefined
+        ? `The record was damaged and lies aside as ${setAside}; a new one was begun.`
+        : verdict.ok
+          ? undefined
+          : `Entry ${verdict.seq} of the record does not hold: ${verdict.why}.`;
+    const record = new Record(db, clock, last?.seq ?? 0, last?.hash ?? CHAIN_START, trouble);
+    return { record, events: rows.map((row) => JSON.parse(row.body) as AnyEvent) };
+  }
+
+  /** Why the record is not as it should be, for the header; undefined when all is well. */
+  get trouble(): string | undefined {
+    return this.#unwritten.length > 0
+      ? `${this.#unwritten.length} events are not on disk: ${this.#trouble ?? ''}`
+      : this.#trouble;
+  }
+
+  /** Hash of the last event: shown on screen and in exports. */
+  get head(): string {
+    return this.#head;
+  }
+
+  append(payload: Payload): IncidentEvent {
+    const seq = this.#seq + 1;
+    const event = {
+      seq,
+      at: new Date(this.#clock.now()).toISOString(),
+      mono: Math.round(this.#clock.mono()),
+      ...payload,
+    } as IncidentEvent;
+    const body = JSON.stringify(event);
+    const hash = linkHash(this.#head, seq, body);
+    this.#seq = seq;
+    this.#head = hash;
+    this.#unwritten.push({ seq, body, hash });
+    this.#write();
+    return event;
+  }
+
+  close(): void {
+    this.#write();
+    this.#db.close();
+  }
+
+  #write(): void {
+    try {
+      const insert = this.#db.prepare('INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)');
+      const setHead = this.#db.prepare(
+        'INSERT INTO head (one, events, hash) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET events = excluded.events, hash = excluded.hash',
+      );
+      this.#db.transaction((rows: readonly Row[]) => {
+        for (const row of rows) insert.run(row.seq, row.body, row.hash);
+        const last = rows.at(-1);
+        if (last !== undefined) setHead.run(last.seq, last.hash);
+      })(this.#unwritten);
+      this.#unwritten = [];
+    } catch (error) {
+      this.#trouble = error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
+export function readRows(db: Db): Row[] {
+  return db.prepare<[], Row>('SELECT seq, body, hash FROM event ORDER BY seq').all();
+}
+
+export function headOf(db: Db): { events: number; head: string } | undefined {
+  const row = db.prepare<[], { events: number; hash: string }>('SELECT events, hash FROM head').get();
+  return row === undefined ? undefined : { events: row.events, head: row.hash };
+}

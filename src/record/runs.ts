@@ -1,0 +1,69 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AnyEvent } from '../incident/event.js';
+import { foldAll } from '../incident/fold.js';
+import type { IncidentState } from '../incident/state.js';
+import { type ChainVerdict, verifyChain } from './chain.js';
+import { openForReading } from './database.js';
+import { headOf, readRows } from './record.js';
+
+/** The runs recorded on this machine. */
+
+export interface RunFile {
+  readonly id: string;
+  readonly path: string;
+}
+
+export interface RunSummary extends RunFile {
+  readonly state: IncidentState;
+}
+
+export const recordPath = (stateDir: string, run: string): string => join(stateDir, 'runs', `${run}.db`);
+
+/** Newest first, by name: a run's id begins with its time. */
+export function listRuns(stateDir: string): RunFile[] {
+  const directory = join(stateDir, 'runs');
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.db'))
+    .sort()
+    .reverse()
+    .map((name) => ({ id: name.slice(0, -3), path: join(directory, name) }));
+}
+
+/** Everything in a record, with the verdict on its chain. Read-only: works while a run is on. */
+export function readRun(path: string): { events: AnyEvent[]; chain: ChainVerdict } {
+  const db = openForReading(path);
+  try {
+    const rows = readRows(db);
+    return { events: rows.map((row) => JSON.parse(row.body) as AnyEvent), chain: verifyChain(rows, headOf(db)) };
+  } finally {
+    db.close();
+  }
+}
+
+/** The newest run of a cluster that has not ended, for resuming. Files that cannot be read are left out. */
+export function unfinishedRun(stateDir: string, cluster: string): RunSummary | undefined {
+  for (const run of listRuns(stateDir)) {
+    const state = stateOf(run);
+    if (state !== undefined && state.cluster.name === cluster && state.ended === undefined && state.begun)
+      return { ...run, state };
+  }
+  return undefined;
+}
+
+export function stateOf(run: RunFile): IncidentState | undefined {
+  try {
+    return foldAll(readRun(run.path).events);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `20261122-0314-7f3a`: sorts by time, short enough to read aloud, safe in unit and file names. */
+export function newRunId(now: number, random: () => number = Math.random): string {
+  const stamp = new Date(now).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 13);
+  return `${stamp}-${Math.floor(random() * 0xffff)
+    .toString(16)
+    .padStart(4, '0')}`;
+}
