@@ -177,7 +177,8 @@ export const testPod: Step = {
   gate: 'cleanup',
   when: (context) => {
     const image = context.known('test-image', 'image', context.choices.primary);
-    return image === undefined || image === '' ? { run: 'no', because: 'no image is on the node' } : { run: 'yes' };
+    if (image === undefined) return { run: 'not-known-yet', because: 'images are not listed yet' };
+    return image === '' ? { run: 'no', because: 'no image is on the node' } : { run: 'yes' };
   },
   done: {
     ask: (context) => [kube(context, 'get', 'pod', testPodName(context), '-n', 'default', '-o', 'json')],
@@ -247,7 +248,8 @@ export const deleteTestPod: Step = {
   gate: 'cleanup',
   when: (context) => {
     const image = context.known('test-image', 'image', context.choices.primary);
-    return image === undefined || image === '' ? { run: 'no', because: 'there is no test pod' } : { run: 'yes' };
+    if (image === undefined) return { run: 'not-known-yet', because: 'images are not listed yet' };
+    return image === '' ? { run: 'no', because: 'there is no test pod' } : { run: 'yes' };
   },
   done: {
     ask: (context) => [kube(context, 'get', 'pods', '-n', 'default', '-o', 'name')],

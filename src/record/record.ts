@@ -7,7 +7,7 @@ import { type Db, openForWriting } from './database.js';
  * The record of a run: first to know. `append` returns when the event is on disk. Where it cannot be written the rescue goes on:
  * events are kept in memory, written as soon as that works again, and `trouble` says so.
  */
-export class Record {
+export class RunRecord {
   readonly #db: Db;
   readonly #clock: Clock;
   #seq: number;
@@ -24,7 +24,7 @@ export class Record {
   }
 
   /** Opens or creates the record at a path and reads what is in it. */
-  static open(path: string, clock: Clock): { record: Record; events: AnyEvent[] } {
+  static open(path: string, clock: Clock): { record: RunRecord; events: AnyEvent[] } {
     const { db, setAside } = openForWriting(path);
     const rows = readRows(db);
     const last = rows.at(-1);
@@ -35,7 +35,7 @@ export class Record {
         : verdict.ok
           ? undefined
           : `Entry ${verdict.seq} of the record does not hold: ${verdict.why}.`;
-    const record = new Record(db, clock, last?.seq ?? 0, last?.hash ?? CHAIN_START, trouble);
+    const record = new RunRecord(db, clock, last?.seq ?? 0, last?.hash ?? CHAIN_START, trouble);
     return { record, events: rows.map((row) => JSON.parse(row.body) as AnyEvent) };
   }
 

@@ -1,0 +1,237 @@
+import { toProblem } from '../base/problem.js';
+import { Secret } from '../base/secret.js';
+import type { ClusterHost } from '../incident/cluster.js';
+import type { DataFacts, HostFacts, ServiceFacts } from '../incident/facts.js';
+import {
+  diskFree,
+  diskUsed,
+  etcdHealth,
+  heldPorts,
+  kubectl,
+  listDirectory,
+  listProcesses,
+  listSockets,
+  members,
+  mountPointOf,
+  readFile,
+  sha256,
+  showUnit,
+  statFile,
+} from '../k3s/ask.js';
+import { type K3sConfig, readK3sConfig } from '../k3s/config.js';
+import { healthReason, parseHttp, parseMembers } from '../k3s/health.js';
+import { asideData, k3sServers, parseDf, parseEntries, parseListeners, parseProcesses } from '../k3s/listing.js';
+import { type K3sPaths, k3sPaths, unitEnvFiles } from '../k3s/paths.js';
+import { looksLikeCrashLoop, parseUnit, type UnitState } from '../k3s/systemd.js';
+import type { Host } from '../remote/host.js';
+import { tokenHash } from '../snapshot/token.js';
+import { type AskHost, asker } from './ask-host.js';
+
+/**
+ * Looks at one host: all questions at once, each bounded, none of which changes a byte. A host that cannot be reached is a
+ * fact with its reason.
+ */
+export async function surveyHost(host: Host, about: ClusterHost, signal: AbortSignal): Promise<HostFacts> {
+  const ask = asker(host, signal);
+  try {
+    return await survey(host, about, ask);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const problem = toProblem(error);
+    return { reachable: false, problem: { id: problem.id, what: problem.what, next: problem.next } };
+  }
+}
+
+async function survey(host: Host, about: ClusterHost, ask: AskHost): Promise<HostFacts> {
+  const sent = Date.now();
+  const date = await ask(['date', '+%s.%N'], { root: false });
+  const took = Date.now() - sent;
+  const paths = k3sPaths(about.dataDir, about.service);
+  const [identity, unitSaid, sockets, processes] = await Promise.all([
+    identityOf(ask),
+    ask(showUnit(paths.unit)),
+    ask(listSockets()),
+    ask(listProcesses()),
+  ]);
+  const unit = parseUnit(unitSaid.stdout);
+  const service = unit.load === 'loaded' ? await serviceOf(ask, about, paths, unit) : undefined;
+  const real = service?.dataDir === undefined ? paths : k3sPaths(service.dataDir, about.service);
+  const server = about.role === 'server' ? await serverOf(ask, real, service) : {};
+  const connection = host.connection();
+  return {
+    reachable: true,
+    ...identity,
+    ...(connection.state === 'up' ? { latencyMs: Math.round(connection.latencyMs) } : {}),
+    clockOffsetMs: clockOffset(date.stdout, sent, took),
+    ...(service === undefined ? {} : { service }),
+    held: unit.dropIns.includes(paths.holdDropIn),
+    ports: about.role === 'server' ? heldPorts(parseListeners(sockets.stdout)) : [],
+    processes:
+      about.role === 'server'
+        ? k3sServers(parseProcesses(processes.stdout)).map((one) => `${one.pid} ${one.user}`)
+        : [],
+    ...(await diskOf(ask, real.dataDir)),
+    ...server,
+  };
+}
+
+/** Rounded to half a second: less is not known over SSH, and a fact should not change with every look. */
+function clockOffset(stdout: string, sent: number, took: number): number {
+  const theirs = Number(stdout.trim()) * 1000;
+  if (!Number.isFinite(theirs) || theirs === 0) return 0;
+  return Math.round((theirs - (sent + took / 2)) / 500) * 500;
+}
+
+async function identityOf(ask: AskHost): Promise<Pick<HostFacts, 'hostname' | 'machineId' | 'os' | 'init'>> {
+  const [hostname, machine, release, systemd] = await Promise.all([
+    ask(['hostname'], { root: false }),
+    ask(readFile('/etc/machine-id'), { root: false }),
+    ask(readFile('/etc/os-release'), { root: false }),
+    ask(['stat', '-c', '%F', '/run/systemd/system'], { root: false }),
+  ]);
+  return {
+    hostname: hostname.stdout.trim(),
+    machineId: machine.stdout.trim(),
+    os: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(release.stdout)?.[1] ?? '',
+    init: systemd.code === 0 ? 'systemd' : 'other',
+  };
+}
+
+async function diskOf(ask: AskHost, dataDir: string): Promise<Pick<HostFacts, 'diskFree' | 'diskSize'>> {
+  const own = await ask(diskFree(dataDir));
+  const disk = parseDf(own.code === 0 ? own.stdout : (await ask(diskFree('/var/lib'))).stdout)[0];
+  // Rounded to 100 MB, so that a log line more does not count as a change.
+  return disk === undefined ? {} : { diskFree: Math.floor(disk.available / 1e8) * 1e8, diskSize: disk.size };
+}
+
+async function serviceOf(ask: AskHost, about: ClusterHost, paths: K3sPaths, unit: UnitState): Promise<ServiceFacts> {
+  const listing = await ask(listDirectory(paths.configDir));
+  const extra = parseEntries(listing.stdout)
+    .map((entry) => entry.name)
+    .filter((name) => /\.ya?ml$/.test(name))
+    .sort()
+    .map((name) => `${paths.configDir}/${name}`);
+  const read = async (path: string) => ({ path, said: await ask(readFile(path)) });
+  const [program, configs, envs] = await Promise.all([
+    ask([unit.execStart[0] ?? '/usr/local/bin/k3s', '--version'], { root: false }),
+    Promise.all([paths.configFile, ...extra].map(read)),
+    Promise.all(unitEnvFiles(about.service).map(read)),
+  ]);
+  const there = (files: Awaited<ReturnType<typeof read>>[]) =>
+    files.filter((file) => file.said.code === 0).map((file) => ({ path: file.path, text: file.said.stdout }));
+  const config = readK3sConfig(unit.execStart, there(configs), there(envs));
+  const token = await tokenOf(ask, config, paths);
+  const optional = {
+    ...(config.nodeName === undefined ? {} : { nodeName: config.nodeName.value }),
+    ...(config.nodeIp === undefined ? {} : { nodeIp: config.nodeIp.value.split(',')[0] ?? '' }),
+    ...(config.dataDir === undefined ? {} : { dataDir: config.dataDir.value }),
+  };
+  return {
+    path: unit.execStart[0] ?? '/usr/local/bin/k3s',
+    version: /k3s version (\S+)/.exec(program.stdout)?.[1] ?? '',
+    unit: {
+      load: unit.load,
+      active: unit.active,
+      sub: unit.sub,
+      enabled: unit.enabled,
+      restarts: unit.restarts,
+      crashLoop: looksLikeCrashLoop(unit),
+      activeSince: unit.activeSince,
+    },
+    args: config.args,
+    ...(config.server === undefined ? {} : { serverUrl: { url: config.server.value, from: config.server.from } }),
+    ...optional,
+    ...token,
+    clusterInit: config.clusterInit,
+    etcdS3: config.etcdS3,
+    clusterReset: config.clusterReset,
+    configFiles: there(configs).map((file) => file.path),
+    problems: config.problems,
+  };
+}
+
+/** The token the service would start with, as its hash; the token itself is forgotten here. */
+async function tokenOf(
+  ask: AskHost,
+  config: K3sConfig,
+  paths: K3sPaths,
+): Promise<{ tokenHash?: string; tokenFrom?: string }> {
+  if (config.token !== undefined) return hashed(config.token.secret, config.token.file ?? `its ${config.token.from}`);
+  const file = config.tokenFile?.value ?? paths.token;
+  const said = await ask(readFile(file));
+  return said.code === 0 ? hashed(new Secret(said.stdout.trim()), file) : {};
+}
+
+function hashed(token: Secret, from: string): { tokenHash?: string; tokenFrom?: string } {
+  const hash = tokenHash(token);
+  return hash === undefined
+    ? { tokenFrom: `${from}, which holds no valid token` }
+    : { tokenHash: hash, tokenFrom: from };
+}
+
+async function serverOf(ask: AskHost, paths: K3sPaths, service: ServiceFacts | undefined): Promise<Partial<HostFacts>> {
+  const [data, ca, health, memberList, ready] = await Promise.all([
+    dataOf(ask, paths, service),
+    ask(sha256(paths.serverCa)),
+    ask(etcdHealth()),
+    ask(members()),
+    service === undefined || service.unit.active !== 'active'
+      ? undefined
+      : ask(kubectl(service.path, 'get', '--raw', '/readyz'), { timeoutMs: 8_000 }),
+  ]);
+  const answer = parseHttp(health.stdout);
+  const found = parseMembers(parseHttp(memberList.stdout).body);
+  const hash = /^([0-9a-f]{64})/.exec(ca.stdout)?.[1];
+  return {
+    data,
+    ...(hash === undefined ? {} : { caHash: hash }),
+    ...(answer.code === 0 ? {} : { etcd: { healthy: answer.code === 200, reason: healthReason(answer) } }),
+    ...(found === undefined ? {} : { members: found }),
+    apiReady: ready?.stdout.trim() === 'ok',
+  };
+}
+
+async function dataOf(ask: AskHost, paths: K3sPaths, service: ServiceFacts | undefined): Promise<DataFacts> {
+  const [listing, wal, db, used, tombstone, mount] = await Promise.all([
+    ask(listDirectory(paths.db)),
+    ask(['stat', '-c', '%F', `${paths.etcd}/member/wal`]),
+    ask(statFile(`${paths.etcd}/member/snap/db`)),
+    ask(diskUsed(paths.etcd)),
+    ask(statFile(paths.tombstone)),
+    ask(mountPointOf(paths.etcd)),
+  ]);
+  const entries = parseEntries(listing.stdout);
+  const [size, , , modified] = db.stdout.trim().split(' ');
+  const etcdBytes = Number(/^(\d+)/.exec(used.stdout)?.[1] ?? Number.NaN);
+  const external = service?.args.some((arg) => arg.startsWith('--datastore-endpoint')) === true;
+  return {
+    datastore:
+      wal.code === 0
+        ? 'etcd'
+        : external
+          ? 'external'
+          : entries.some((entry) => entry.name === 'state.db')
+            ? 'sqlite'
+            : 'none',
+    ...(db.code === 0 ? { dbBytes: Number(size), dbModified: Number(modified) } : {}),
+    ...(Number.isNaN(etcdBytes) ? {} : { etcdBytes }),
+    resetFlag: entries.some((entry) => entry.name === 'reset-flag'),
+    tombstone: tombstone.code === 0,
+    mountPoint: mount.stdout.trim() === paths.etcd,
+    aside: asideData(entries),
+  };
+}
+
+/** What two looks are compared by: sizes, times, latencies and restart counts move by themselves and do not count. */
+export function factsDigest(facts: HostFacts): string {
+  const { latencyMs: _latency, data, service, ...rest } = facts;
+  const unit = service?.unit;
+  // A crash loop flips between its two states every few seconds; that it is one is the fact.
+  const state =
+    unit === undefined ? null : unit.crashLoop ? 'crash loop' : `${unit.active} ${unit.sub} ${unit.activeSince}`;
+  return JSON.stringify({
+    ...rest,
+    service: service === undefined ? null : { ...service, unit: [unit?.load, unit?.enabled, state] },
+    data: data === undefined ? null : [data.datastore, data.resetFlag, data.tombstone, data.mountPoint, data.aside],
+  });
+}
