@@ -105,8 +105,7 @@ export function scenarioFaults(scenario: Scenario): string[] {
   }
   for (const gate of gates) if (!used.has(gate)) faults.push(`gate ${gate} guards no step`);
   for (const step of scenario.phases.flatMap((phase) => phase.steps)) {
-    if (step.holdsUntil?.some((id) => !seen.has(id)) === true)
-      faults.push(`${step.id} holds until an unknown step`);
+    if (step.holdsUntil?.some((id) => !seen.has(id)) === true) faults.push(`${step.id} holds until an unknown step`);
   }
   if (!seen.has(scenario.pointOfNoReturn)) faults.push('the point of no return is no step');
   return faults;

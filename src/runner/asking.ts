@@ -1,3 +1,4 @@
+import type { CheckedFact } from '../incident/attention.js';
 import type { Answer, ExecCommand, TaskCommand } from '../incident/command.js';
 import type { GateCheck, Judgement, Question, StepContext } from '../incident/step.js';
 import type { Ports } from './ports.js';
@@ -24,14 +25,6 @@ async function answerOf(
   if (command.kind === 'exec') return ports.hosts.exec(command.on ?? host, command, signal);
   const { ok, text } = await ports.tasks.run(command, signal, () => {});
   return { argv: [command.task], code: ok ? 0 : 1, stdout: text, stderr: '' };
-}
-
-/** A gate's check as it is shown and compared: the verdict and what was seen, nothing that ages. */
-export interface CheckedFact {
-  readonly title: string;
-  readonly host: string;
-  readonly ok: boolean;
-  readonly text: string;
 }
 
 export async function checkFacts(

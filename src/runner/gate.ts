@@ -1,27 +1,7 @@
-import type { Command } from '../incident/command.js';
+import type { GateView } from '../incident/attention.js';
 import { behindGate, findStep, gateEffect, gateSpec } from '../incident/plan.js';
 import { cellKey, contextOf, type IncidentState, isSettled } from '../incident/state.js';
-import { type Effect, type GateCheck, HERE, type Scenario } from '../incident/step.js';
-import type { CheckedFact } from './asking.js';
-
-/** Everything a gate shows: what, where, with which words, and what was checked just now. */
-export interface GateView {
-  readonly id: string;
-  readonly title: string;
-  readonly effect: Effect;
-  /** What has to be typed letter by letter; undefined: one confirming key. */
-  readonly typed?: string;
-  readonly hosts: readonly string[];
-  readonly steps: readonly { readonly title: string; readonly hosts: readonly string[] }[];
-  readonly does: string;
-  readonly loses: string;
-  readonly keeps: string;
-  readonly undo: string;
-  readonly commands: readonly { readonly host: string; readonly command: Command }[];
-  readonly facts: readonly CheckedFact[];
-  /** Facts that differ from those shown before, so the gate was opened again. */
-  readonly changed: readonly string[];
-}
+import { type GateCheck, HERE, type Scenario } from '../incident/step.js';
 
 export function gateView(scenario: Scenario, state: IncidentState, id: string): Omit<GateView, 'facts' | 'changed'> {
   const spec = gateSpec(scenario, id);

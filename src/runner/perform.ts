@@ -1,3 +1,4 @@
+import type { Progress } from '../incident/attention.js';
 import type { Command } from '../incident/command.js';
 import type { Payload, Trouble } from '../incident/event.js';
 import type { Json } from '../incident/json.js';
@@ -6,7 +7,7 @@ import type { Judgement, Scenario, Step } from '../incident/step.js';
 import { ask } from './asking.js';
 import type { Decision } from './decide.js';
 import { commandText, digest, excerpt } from './describe.js';
-import type { HostAnswer, Ports, Progress } from './ports.js';
+import type { HostAnswer, Ports } from './ports.js';
 
 export interface Work {
   readonly scenario: Scenario;

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import type { Progress } from '../incident/attention.js';
 import type { Answer, ExecCommand, PutCommand, TaskCommand } from '../incident/command.js';
 import type { IncidentEvent, Payload } from '../incident/event.js';
 import type { Json } from '../incident/json.js';
@@ -18,14 +19,6 @@ export interface HostAnswer extends Answer {
 export interface HostsPort {
   exec(host: string, command: ExecCommand, signal: AbortSignal): Promise<HostAnswer>;
   put(host: string, command: PutCommand, signal: AbortSignal, progress: ProgressListener): Promise<HostAnswer>;
-}
-
-export interface Progress {
-  readonly stage: string;
-  readonly done: number;
-  readonly total: number;
-  readonly bytesPerSecond: number;
-  readonly secondsLeft?: number;
 }
 
 export type ProgressListener = (progress: Progress) => void;

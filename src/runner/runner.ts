@@ -1,25 +1,15 @@
+import type { Attention, CheckedFact, GateView, Progress } from '../incident/attention.js';
 import type { AnyEvent, IncidentEvent, Payload, Trouble } from '../incident/event.js';
 import type { HostFacts } from '../incident/facts.js';
 import { fold, foldAll } from '../incident/fold.js';
 import { cellKey, contextOf, type IncidentState } from '../incident/state.js';
 import type { ChoiceKey, Scenario, Step } from '../incident/step.js';
 import { undoScenario } from '../incident/undo.js';
-import { type CheckedFact, checkFacts, factLine } from './asking.js';
+import { checkFacts, factLine } from './asking.js';
 import { type Decision, decide } from './decide.js';
-import { type GateView, gateChecks, gateView } from './gate.js';
+import { gateChecks, gateView } from './gate.js';
 import { perform } from './perform.js';
-import type { Ports, Progress } from './ports.js';
-
-/** Why the run does not go on by itself. */
-export type Attention =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'gate'; readonly gate: string; readonly open?: GateView; readonly checking: boolean }
-  | {
-      readonly kind: 'trouble';
-      readonly step: string;
-      readonly host: string;
-      readonly why: 'failed' | 'doubt' | 'late';
-    };
+import type { Ports } from './ports.js';
 
 export interface RunnerOptions {
   readonly scenarios: ReadonlyMap<string, Scenario>;

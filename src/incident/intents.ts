@@ -1,0 +1,32 @@
+import type { ChoiceKey } from './step.js';
+
+/** What a person can want. The console, `--plain` and `drill --auto` are three senders of the same. Refusals come back as a sentence. */
+export interface Intents {
+  chooseScenario(id: string): Result;
+  choose(key: ChoiceKey, value: string): Result;
+  /** A server or agent that does not answer: known to be off, or left out. `words` say how that is known. */
+  attest(host: string, words: string, as: 'off' | 'left-out'): Result;
+  tick(item: string, words: string): Result;
+  begin(): Result;
+  pause(on: boolean): Result;
+  openGate(): Promise<Result>;
+  confirmGate(typed: string | undefined): Promise<'confirmed' | 'changed' | 'mistyped' | 'blocked' | 'refused'>;
+  cancelGate(): Result;
+  answer(step: string, host: string, choice: 'wait' | 'give-up' | 'retry' | 'look-again'): Result;
+  skip(step: string, host: string, reason: string): Result;
+  undo(reason: string): Result;
+  stop(): Result;
+  /** Stores the host keys that were shown and connects again. */
+  acceptHostKeys(hosts: readonly string[]): Promise<Result>;
+  /** Tries a host again after a refused login, a changed key or a wrong sudo password. */
+  retryHost(host: string): Result;
+  /** Answers a secret that is asked for; undefined cancels. */
+  giveSecret(id: string, text: string | undefined): void;
+  /** Writes the report and returns its path. */
+  writeReport(): Promise<string>;
+  /** Leaves the console. What runs on nodes goes on. */
+  leave(): void;
+}
+
+/** undefined: done. Otherwise why not, as a sentence for the operator. */
+export type Result = string | undefined;

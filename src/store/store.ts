@@ -1,0 +1,141 @@
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { Attention, Progress } from '../incident/attention.js';
+import type { Cluster } from '../incident/cluster.js';
+import type { HostFacts } from '../incident/facts.js';
+import type { JournalLine } from '../incident/journal.js';
+import type { PlannedPhase } from '../incident/plan.js';
+import type { IncidentState } from '../incident/state.js';
+import type { Scenario } from '../incident/step.js';
+import { appendLines } from './journal-ring.js';
+
+/** The read model the screen draws from. It sends nothing and knows no host. */
+
+export interface LiveHost {
+  readonly facts: HostFacts;
+  /** When it was looked at, milliseconds since the epoch. */
+  readonly seenAt: number;
+  /** When a fact that matters last changed, milliseconds since the epoch. */
+  readonly changedAt: number;
+}
+
+export interface ScenarioOption {
+  readonly id: string;
+  readonly title: string;
+  readonly when: string;
+  /** Why it does not fit now, or undefined. */
+  readonly against?: string;
+  readonly recommended: boolean;
+}
+
+export interface TriageView {
+  /** One status word for the header, e.g. `QUORUM LOST`. */
+  readonly word: string;
+  readonly healthy: boolean;
+  readonly evidence: readonly string[];
+  readonly options: readonly ScenarioOption[];
+}
+
+export interface BackupRow {
+  readonly name: string;
+  /** `daily`, `weekly`, `k3s`, `local`, … */
+  readonly kind: string;
+  /** Milliseconds since the epoch. */
+  readonly takenAt: number;
+  readonly bytes: number;
+  readonly source: string;
+  /** Gap in the schedule, size that stands out: said in a few words. */
+  readonly remark?: string;
+}
+
+export type BackupsView =
+  | { readonly state: 'loading' }
+  | { readonly state: 'failed'; readonly what: string; readonly next: string }
+  | { readonly state: 'listed'; readonly rows: readonly BackupRow[]; readonly remarks: readonly string[] };
+
+export interface ChecklistRow {
+  readonly id: string;
+  readonly title: string;
+  readonly status: 'met' | 'unmet' | 'checking' | 'word-needed';
+  readonly evidence: string;
+}
+
+export interface UnknownKey {
+  readonly host: string;
+  readonly address: string;
+  readonly type: string;
+  readonly fingerprint: string;
+}
+
+export interface SecretQuestion {
+  readonly id: string;
+  readonly text: string;
+}
+
+export interface ConsoleState {
+  readonly cluster: Cluster;
+  readonly mode: 'LIVE' | 'DRILL' | 'OBSERVE';
+  /** When this console was opened, milliseconds since the epoch. */
+  readonly openedAt: number;
+  /** Shared clock tick, milliseconds since the epoch; moves once a second. */
+  readonly now: number;
+  readonly incident: IncidentState | undefined;
+  readonly scenario: Scenario | undefined;
+  readonly plan: readonly PlannedPhase[];
+  /** What still has to be chosen or attested before the plan can begin. */
+  readonly missing: readonly string[];
+  readonly attention: Attention;
+  /** By `step@host`. */
+  readonly progress: ReadonlyMap<string, Progress>;
+  readonly live: Readonly<Record<string, LiveHost>>;
+  readonly triage: TriageView;
+  readonly backups: BackupsView;
+  readonly checklist: readonly ChecklistRow[];
+  readonly journal: readonly JournalLine[];
+  readonly unknownKeys: readonly UnknownKey[];
+  readonly secretQuestion: SecretQuestion | undefined;
+  /** Something about the record or the program the operator must know; shown in the header. */
+  readonly warning: string | undefined;
+  /** Set when another operator's run was found unfinished and resumed. */
+  readonly resumed: string | undefined;
+}
+
+export type ConsoleStore = StoreApi<ConsoleState>;
+
+export function createConsoleStore(cluster: Cluster, mode: ConsoleState['mode'], now: number): ConsoleStore {
+  return createStore<ConsoleState>(() => ({
+    cluster,
+    mode,
+    openedAt: now,
+    now,
+    incident: undefined,
+    scenario: undefined,
+    plan: [],
+    missing: [],
+    attention: { kind: 'none' },
+    progress: new Map(),
+    live: {},
+    triage: { word: 'LOOKING', healthy: false, evidence: [], options: [] },
+    backups: { state: 'loading' },
+    checklist: [],
+    journal: [],
+    unknownKeys: [],
+    secretQuestion: undefined,
+    warning: undefined,
+    resumed: undefined,
+  }));
+}
+
+/** Adds journal lines in one redraw. */
+export function addJournal(store: ConsoleStore, lines: readonly JournalLine[]): void {
+  if (lines.length > 0) store.setState((state) => ({ journal: appendLines(state.journal, lines) }));
+}
+
+/** Notes a look at a host. */
+export function noteLook(store: ConsoleStore, host: string, facts: HostFacts, changed: boolean, now: number): void {
+  store.setState((state) => ({
+    live: {
+      ...state.live,
+      [host]: { facts, seenAt: now, changedAt: changed ? now : (state.live[host]?.changedAt ?? now) },
+    },
+  }));
+}
