@@ -1,0 +1,198 @@
+import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { posix } from 'node:path';
+import { Readable } from 'node:stream';
+import type { Clock } from '../base/clock.js';
+import { inertLine } from '../base/inert.js';
+import { EXIT, ProblemError } from '../base/problem.js';
+import type { RunningCommand } from './channel.js';
+import type { ExecRequest, ExecResult, PutRequest } from './host.js';
+import { Kept } from './output.js';
+import { isNetworkProblem } from './problems.js';
+import { type CommandRunner, requireAbsolute } from './runner.js';
+
+/** What putting a file needs of a host. */
+export interface PutPort {
+  readonly host: string;
+  readonly runner: CommandRunner;
+  readonly clock: Clock;
+  exec(request: ExecRequest): Promise<ExecResult>;
+  /** User id of the login user. */
+  uid(): Promise<number>;
+}
+
+/** Tries after a lost connection that brought nothing new; each waits for the reconnect. */
+const TRIES = 8;
+
+/**
+ * Writes a file on a host. The data goes over standard input of a `dd` that the login user runs, never of a sudo: into a
+ * private staging folder when it is to belong to root, from where a second command moves it into place; else straight beside
+ * its final name. A drop in the middle is resumed where the node's copy ends.
+ *
+ * @throws ProblemError `put-failed`, `file-unreadable`, and those of `exec`
+ */
+export async function putFile(port: PutPort, request: PutRequest): Promise<{ readonly bytes: number }> {
+  requireAbsolute(request.path);
+  const total = await sizeOf(request);
+  const part = `${request.path}.part`;
+  const uid = await port.uid();
+  const signal = request.signal === undefined ? {} : { signal: request.signal };
+  const run = (argv: string[], root = false): Promise<ExecResult> =>
+    check(port, { argv, root, lane: 'runner', ...signal });
+  const mode = request.mode.toString(8).padStart(4, '0');
+
+  if (request.root && uid !== 0) {
+    const staging = `${await stagingFolder(port, uid, signal)}/${randomBytes(8).toString('hex')}`;
+    try {
+      await create(run, staging, []);
+      await send(port, request, staging, total);
+      await run(['install', '-D', '-m', mode, '-o', 'root', '-g', 'root', staging, part], true);
+      await run(['mv', '-T', part, request.path], true);
+    } finally {
+      // Also after a failure: what was staged may be a snapshot's worth of disk.
+      await port.exec({ argv: ['rm', '-f', staging], timeoutMs: 10_000 }).catch(() => undefined);
+    }
+    return { bytes: total };
+  }
+  await create(run, part, uid === 0 && request.root ? ['-D', '-o', 'root', '-g', 'root'] : ['-D']);
+  await send(port, request, part, total);
+  await run(['chmod', mode, part]);
+  await run(['mv', '-T', part, request.path]);
+  return { bytes: total };
+}
+
+/** An empty private file: so nobody else can open it while data comes in. */
+function create(run: (argv: string[]) => Promise<ExecResult>, path: string, options: string[]): Promise<ExecResult> {
+  return run(['install', ...options, '-m', '0600', '/dev/null', path]);
+}
+
+/** Sends the data, going on after a drop from what has arrived. */
+async function send(port: PutPort, request: PutRequest, path: string, total: number): Promise<void> {
+  let from = 0;
+  let best = 0;
+  for (let tries = 0; ; ) {
+    try {
+      if (tries > 0) from = await arrived(port, path, request.signal);
+      await sendFrom(port, request, path, from, total);
+      const size = await arrived(port, path, request.signal);
+      if (size !== total) throw failed(port.host, path, `${size} of ${total} bytes arrived`);
+      return;
+    } catch (error) {
+      if (!(error instanceof ProblemError) || !isNetworkProblem(error.problem)) throw error;
+      tries = from > best ? 1 : tries + 1;
+      best = Math.max(best, from);
+      if (tries > TRIES) throw error;
+      await port.clock.sleep(250 * 2 ** (tries - 1), request.signal);
+    }
+  }
+}
+
+async function sendFrom(port: PutPort, request: PutRequest, path: string, from: number, total: number): Promise<void> {
+  const err = new Kept(16 * 1024);
+  request.onProgress?.(from, total);
+  const ended = await port.runner.run({
+    argv: ['dd', `of=${path}`, 'bs=1M', 'oflag=seek_bytes', `seek=${from}`, 'conv=notrunc', 'status=none'],
+    lane: 'runner',
+    ...(request.signal === undefined ? {} : { signal: request.signal }),
+    sinks: { stdout: () => undefined, stderr: (chunk) => err.push(chunk) },
+    feed: (running) => feed(running, request, from, total),
+  });
+  if (ended.code !== 0) throw failed(port.host, path, err.text());
+}
+
+async function feed(running: RunningCommand, request: PutRequest, from: number, total: number): Promise<void> {
+  const { channel, ended } = running;
+  let closed = false;
+  const end = ended.then(() => {
+    closed = true;
+  });
+  let done = from;
+  const data = open(request, from, total);
+  try {
+    for await (const chunk of data) {
+      if (closed || request.signal?.aborted) return;
+      const room = channel.write(chunk);
+      done += chunk.length;
+      if (!room) await Promise.race([new Promise((resolve) => channel.once('drain', resolve)), end]);
+      if (!closed) request.onProgress?.(done, total);
+    }
+    if (!closed) channel.end();
+  } catch (cause) {
+    throw unreadableFile(request, cause);
+  } finally {
+    data.destroy();
+  }
+}
+
+function open({ source }: PutRequest, from: number, total: number): Readable {
+  if ('bytes' in source) {
+    const bytes = Buffer.from(source.bytes.buffer, source.bytes.byteOffset + from, source.bytes.byteLength - from);
+    return Readable.from(bytes.length === 0 ? [] : [bytes], { objectMode: true });
+  }
+  // Never more than was announced: the file may still grow.
+  if (from >= total) return Readable.from([]);
+  return createReadStream(source.file, { start: from, end: total - 1, highWaterMark: 256 * 1024 });
+}
+
+async function sizeOf({ source }: PutRequest): Promise<number> {
+  if ('bytes' in source) return source.bytes.byteLength;
+  try {
+    return (await stat(source.file)).size;
+  } catch (cause) {
+    throw unreadableFile({ source }, cause);
+  }
+}
+
+async function arrived(port: PutPort, path: string, signal: AbortSignal | undefined): Promise<number> {
+  const request = { argv: ['stat', '-c', '%s', path], lane: 'runner' as const };
+  const { stdout } = await check(port, signal === undefined ? request : { ...request, signal });
+  return Number(stdout.trim());
+}
+
+/**
+ * A folder only the login user can enter: in its home, or in /var/tmp where that cannot be written. There anybody may have
+ * made one of that name first, so its owner and mode are looked at.
+ */
+async function stagingFolder(port: PutPort, uid: number, signal: { signal?: AbortSignal }): Promise<string> {
+  const home = await port.exec({ argv: ['pwd'], ...signal });
+  const folders = [`/var/tmp/.blackstart-stage-${uid}`];
+  if (home.code === 0 && home.stdout.startsWith('/')) {
+    folders.unshift(posix.join(home.stdout.replace(/\r?\n$/, ''), '.blackstart-stage'));
+  }
+  let said = '';
+  for (const folder of folders) {
+    const made = await port.exec({ argv: ['mkdir', '-p', '-m', '0700', folder], ...signal });
+    const seen = await port.exec({ argv: ['stat', '-c', '%u %a %F', folder], ...signal });
+    if (made.code === 0 && seen.stdout.trim() === `${uid} 700 directory`) return folder;
+    said = made.stderr || `${folder} is ${seen.stdout.trim()}`;
+  }
+  throw failed(port.host, folders.join(' and '), said);
+}
+
+async function check(port: PutPort, request: ExecRequest): Promise<ExecResult> {
+  const result = await port.exec({ timeoutMs: 600_000, ...request });
+  if (result.code !== 0) throw failed(port.host, request.argv.at(-1) ?? '', result.stderr || result.stdout);
+  return result;
+}
+
+function failed(host: string, path: string, said: string): ProblemError {
+  const full = /No space left|Disk quota/i.test(said);
+  return new ProblemError({
+    id: 'put-failed',
+    what: `${path} could not be written: ${inertLine(said.trim(), 300) || 'no reason given'}`,
+    where: host,
+    left: 'The file itself is as it was; a .part file may lie beside it.',
+    next: full ? 'Make room on that disk, then try again.' : 'Look at the folder on the host, then try again.',
+  });
+}
+
+function unreadableFile({ source }: Pick<PutRequest, 'source'>, cause: unknown): ProblemError {
+  const file = 'file' in source ? source.file : 'the data';
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ProblemError(
+    { id: 'file-unreadable', what: `${file} cannot be read: ${why}.`, next: 'Check that it is still there.' },
+    EXIT.unreachable,
+    { cause },
+  );
+}
