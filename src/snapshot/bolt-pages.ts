@@ -28,6 +28,9 @@ export interface Region {
 const LARGEST = 32 * 1024 * 1024;
 /** Branch pages are held while their children are walked, one per level; etcd's never need a second page. */
 const LARGEST_BRANCH = 128 * 1024;
+/** Pages that follow one another in the tree mostly do in the file: then much is read at once, else little. */
+const AHEAD = 256 * 1024;
+const AT_LEAST = 16 * 1024;
 
 /** Loads pages by number, once each, and refuses what lies outside the image. */
 export class Pages {
@@ -35,7 +38,11 @@ export class Pages {
   readonly #meta: Meta;
   readonly #findings: Findings;
   readonly #seen: Uint8Array;
-  #buffer: Buffer;
+  #buffer = Buffer.allocUnsafe(AHEAD);
+  /** What part of the file the buffer holds, and where the page after the last one begins. */
+  #from = 0;
+  #to = 0;
+  #next = 0;
   reached = 2;
 
   constructor(reader: RandomReader, meta: Meta, findings: Findings) {
@@ -43,7 +50,6 @@ export class Pages {
     this.#meta = meta;
     this.#findings = findings;
     this.#seen = new Uint8Array(Math.ceil(meta.pages / 8));
-    this.#buffer = Buffer.allocUnsafe(Math.max(meta.pageSize, 64 * 1024));
     this.#mark(0);
     this.#mark(1);
   }
@@ -67,16 +73,17 @@ export class Pages {
       );
     }
     const fileOffset = id * pageSize;
-    if (this.#reader.readSync(this.#buffer, fileOffset, pageSize) < pageSize) {
+    let start = this.#fetch(fileOffset, pageSize);
+    if (start < 0) {
       return this.#bad('page-cut', `The file ends inside page ${id}.`, id);
     }
-    const carries = u64(this.#buffer, 0);
+    const carries = u64(this.#buffer, start);
     if (carries !== id) {
       return this.#bad('page-number', `Page ${id} carries the number ${carries}: its content belongs elsewhere.`, id);
     }
-    const flags = this.#buffer.readUInt16LE(8);
-    const count = this.#buffer.readUInt16LE(10);
-    const overflow = this.#buffer.readUInt32LE(12);
+    const flags = this.#buffer.readUInt16LE(start + 8);
+    const count = this.#buffer.readUInt16LE(start + 10);
+    const overflow = this.#buffer.readUInt32LE(start + 12);
     if (flags !== PAGE.leaf && flags !== PAGE.branch) {
       return this.#bad(
         'page-kind',
@@ -97,14 +104,13 @@ export class Pages {
       this.#mark(page);
     }
     this.reached += overflow + 1;
-    if (overflow > 0) {
-      if (this.#buffer.length < length) this.#grow(length);
-      this.#reader.readSync(this.#buffer, fileOffset, length);
-    }
+    if (overflow > 0) start = this.#fetch(fileOffset, length);
+    if (start < 0) return this.#bad('page-cut', `The file ends inside page ${id}.`, id);
+    this.#next = fileOffset + length;
     const region = {
       bytes: this.#buffer,
-      start: 0,
-      end: length,
+      start,
+      end: start + length,
       leaf: flags === PAGE.leaf,
       count,
       page: id,
@@ -197,9 +203,14 @@ export class Pages {
     return undefined;
   }
 
-  #grow(length: number): void {
-    const larger = Buffer.allocUnsafe(Math.min(LARGEST, Math.max(length, this.#buffer.length * 2)));
-    this.#buffer = larger;
+  /** Makes `length` bytes of the file stand in the buffer and answers where, or -1 when the file ends before. */
+  #fetch(offset: number, length: number): number {
+    if (offset >= this.#from && offset + length <= this.#to) return offset - this.#from;
+    const wanted = Math.max(length, offset === this.#next ? AHEAD : AT_LEAST);
+    if (this.#buffer.length < wanted) this.#buffer = Buffer.allocUnsafe(wanted);
+    this.#from = offset;
+    this.#to = offset + this.#reader.readSync(this.#buffer, offset, wanted);
+    return this.#to - offset < length ? -1 : 0;
   }
 
   #isSeen(page: number): boolean {
