@@ -76,8 +76,7 @@ function makeAgents(config: BucketConfig): { httpAgent: HttpAgent; httpsAgent: H
   if (to !== undefined) {
     for (const agent of [httpAgent, httpsAgent]) {
       const plain = agent.createConnection.bind(agent);
-      agent.createConnection = (given, done) =>
-        plain({ ...given, host: to.host, port: to.port }, done);
+      agent.createConnection = (given, done) => plain({ ...given, host: to.host, port: to.port }, done);
     }
   }
   return { httpAgent, httpsAgent };
