@@ -6,7 +6,5 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    // Tests of the whole program in a pseudo-terminal need the built program.
-    globalSetup: ['test/build.setup.ts'],
   },
 });

@@ -289,7 +289,10 @@ export class Runner {
       ports: this.options.ports,
       signal: this.#abort.signal,
       state: () => this.#state,
-      append: (payload) => this.#append(payload),
+      append: (payload) => {
+        this.#append(payload);
+        this.pump();
+      },
       progress: (progress) => {
         if (progress === undefined) this.#progress.delete(key);
         else this.#progress.set(key, progress);
