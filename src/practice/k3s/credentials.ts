@@ -5,7 +5,7 @@ import { at, passwdFor } from './paths.js';
 import type { K3sPorts, K3sState } from './ports.js';
 
 /** The password this process works with: of its token, else of the token file on disk. */
-export function password(ports: K3sPorts, state: K3sState): string | undefined {
+export function password(ports: Pick<K3sPorts, 'files'>, state: K3sState): string | undefined {
   const token = state.options.token ?? (ports.files.exists(at.token(state)) ? ports.files.text(at.token(state)).trim() : undefined);
   return token === undefined ? undefined : tokenPassword(token);
 }

@@ -200,7 +200,7 @@ function newCluster(ports: K3sPorts, state: K3sState): boolean {
     .leading()
     .some((other) => other.id !== mine.lineage && other.members.some((member) => member.id === mine.member));
   if (clash) {
-    play(ports, state, 'tocommit');
+    speakLines(ports, state, 'tocommit', 0, 14);
     ports.exit(2);
     return true;
   }

@@ -130,6 +130,14 @@ export class Files {
     return contentOf(inode);
   }
 
+  /** The first bytes of a file, without building the rest of a preallocated one. */
+  head(path: string, count: number): Uint8Array {
+    const inode = this.#get(path);
+    if (inode.kind !== 'file') throw new FilesError('EISDIR', path);
+    if (!this.#may(inode, 4)) throw new FilesError('EACCES', path);
+    return (inode.chunks[0] ?? new Uint8Array(0)).subarray(0, count);
+  }
+
   text(path: string): string {
     return Buffer.from(this.read(path)).toString('utf8');
   }

@@ -1,0 +1,207 @@
+import { snapshot, snapshotObjects } from '../data.js';
+import { bootstrapKeys, checkSnapshot } from '../k3s/image.js';
+import { clusterId, memberId } from '../k3s/ids.js';
+import type { BeginFrom, EtcdPort, K3sState, Lineage, Member, Supervisor, WalRecord } from '../k3s/ports.js';
+import type { Files } from './files.js';
+import type { NodeState, World } from './state.js';
+import type { Timeline } from './time.js';
+
+/** etcd's write-ahead log as preallocated on disk (`a-healthy/node-1.ls-server.out`). */
+const WAL_SIZE = 64_000_000;
+const DB_SIZE = 4_194_304;
+const EMPTY_OBJECTS = ['namespaces /default', 'namespaces /kube-node-lease', 'namespaces /kube-public', 'namespaces /kube-system', 'services default/kubernetes'];
+
+function objectsOf(image: Uint8Array): { objects: string[]; revision: number } {
+  for (const [name, revision] of [['s1', 1499], ['s2', 1661], ['s3', 1775]] as const) {
+    const known = checkSnapshot(snapshot(name)).image;
+    if (known.length === image.length && Buffer.compare(known, image) === 0) {
+      return { objects: snapshotObjects(name).filter((line) => !line.startsWith('nodes ')), revision };
+    }
+  }
+  return { objects: [...EMPTY_OBJECTS], revision: 1 };
+}
+
+/** Every K3s process whose etcd runs. */
+export function* etcdProcesses(world: World): Generator<{ node: NodeState; k3s: K3sState; pid: number }> {
+  for (const node of world.nodes.values()) {
+    if (node.power !== 'on') continue;
+    for (const proc of node.procs.values()) {
+      if (proc.k3s?.etcdUp && !proc.k3s.hollow) yield { node, k3s: proc.k3s, pid: proc.pid };
+    }
+  }
+}
+
+/** The embedded etcds of all servers, finding each other in memory. One per node, over a shared world. */
+export class Fabric implements EtcdPort {
+  constructor(
+    private readonly time: Timeline,
+    private readonly files: () => Files,
+  ) {}
+
+  get #world(): World {
+    return this.time.world;
+  }
+
+  #hex(digits: number): string {
+    let text = '';
+    while (text.length < digits) text += nextRandom(this.#world).toString(16).padStart(8, '0');
+    return text.slice(0, digits);
+  }
+
+  read(dir: string): WalRecord | undefined {
+    const path = `${dir}/member/wal/0000000000000000-0000000000000000.wal`;
+    if (!this.files().exists(path)) return undefined;
+    const text = Buffer.from(this.files().head(path, 200)).toString('latin1');
+    const match = /^lineage=(\S+) member=([0-9a-f]{16})\n/.exec(text);
+    const lineage = match?.[1];
+    if (lineage === undefined || match?.[2] === undefined || !this.#world.lineages.has(lineage)) return undefined;
+    return { lineage, member: match[2] };
+  }
+
+  lineage(id: string): Lineage {
+    const found = this.#world.lineages.get(id);
+    if (found === undefined) throw new Error(`no etcd history ${id}`);
+    return found;
+  }
+
+  begin(dir: string, member: Pick<Member, 'name' | 'ip'>, from: BeginFrom): WalRecord {
+    const id = `h${this.#hex(8)}`;
+    const now = this.time.now();
+    const url = `https://${member.ip}:2380`;
+    const empty = { leaderSince: 0, lostSince: 0, apiSince: 0, removed: [] as string[], pods: [] };
+    const self = (own: string): Member => ({ id: own, name: member.name, ip: member.ip, learner: false, promotedAt: now });
+    if (from.kind === 'force') {
+      const old = this.lineage(from.wal.lineage);
+      const others = old.members.filter((one) => one.id !== from.wal.member).map((one) => one.id);
+      this.#world.lineages.set(id, {
+        ...old,
+        ...empty,
+        id,
+        members: [self(from.wal.member)],
+        removed: [...old.removed, ...others],
+        objects: [...old.objects],
+        nodes: old.nodes.map((node) => ({ ...node, annotations: { ...node.annotations } })),
+        pods: [...old.pods],
+        revision: old.revision + 4,
+      });
+      return this.#writeWal(dir, { lineage: id, member: from.wal.member }, undefined);
+    }
+    const origin = from.kind;
+    const own = memberId(url, origin);
+    const image = from.kind === 'restore' ? from.image : checkSnapshot(snapshot('s1')).image.subarray(0, 8192);
+    const content = from.kind === 'restore' ? objectsOf(image) : { objects: [...EMPTY_OBJECTS], revision: 1 };
+    this.#world.lineages.set(id, {
+      ...empty,
+      id,
+      clusterId: clusterId(own),
+      members: [self(own)],
+      tokenHash: from.tokenHash,
+      image,
+      ...content,
+      nodes: from.kind === 'restore' ? restoredNodes(image, now) : [],
+    });
+    return this.#writeWal(dir, { lineage: id, member: own }, from.kind === 'restore' ? from.image : undefined);
+  }
+
+  join(dir: string, name: string, ip: string, lineageId: string): WalRecord {
+    const lineage = this.lineage(lineageId);
+    const member: Member = { id: this.#hex(16), name: '', ip, learner: true, promotedAt: 0 };
+    lineage.members.push(member);
+    lineage.revision += 1;
+    this.files().mkdir(dir, { parents: true, mode: 0o700 });
+    this.files().write(`${dir}/name`, name, 0o600);
+    return this.#writeWal(dir, { lineage: lineageId, member: member.id }, lineage.image);
+  }
+
+  #writeWal(dir: string, wal: WalRecord, image: Uint8Array | undefined): WalRecord {
+    writeDataDir(this.files(), dir, wal, image ?? this.lineage(wal.lineage).image, this.lineage(wal.lineage));
+    return wal;
+  }
+
+  /** Recounts voters after a member came or went; leaders are found and lost with etcd's delays. */
+  review(lineageId: string): void {
+    const lineage = this.#world.lineages.get(lineageId);
+    if (lineage === undefined) return;
+    const running = [...etcdProcesses(this.#world)].filter(({ k3s }) => k3s.wal?.lineage === lineageId && !k3s.removed);
+    const voters = lineage.members.filter((member) => !member.learner);
+    const live = voters.filter((member) => running.some(({ k3s }) => k3s.wal?.member === member.id)).length;
+    const now = this.time.now();
+    if (live > voters.length / 2) {
+      lineage.lostSince = 0;
+      if (lineage.leaderSince === 0) lineage.leaderSince = now;
+      for (const { node, pid, k3s } of running) {
+        if (!k3s.led) this.time.after(voters.length === 1 ? 450 : 650, { node: node.name, kind: 'k3s', pid, event: { kind: 'leader' } });
+      }
+      return;
+    }
+    lineage.leaderSince = 0;
+    if (running.length === 0) {
+      lineage.lostSince = 0;
+      return;
+    }
+    if (lineage.lostSince === 0) lineage.lostSince = now;
+    for (const { node, pid } of running) this.time.after(0, { node: node.name, kind: 'k3s', pid, event: { kind: 'leaderless' } });
+  }
+
+  supervisor(ip: string): Supervisor | undefined {
+    for (const { node, k3s } of etcdProcesses(this.#world)) {
+      if (node.ip !== ip || k3s.wal === undefined || k3s.phase === 'reset') continue;
+      const lineage = this.lineage(k3s.wal.lineage);
+      const member = lineage.members.find((one) => one.id === k3s.wal?.member);
+      if (member === undefined || k3s.removed) return undefined;
+      const leading = k3s.led && lineage.leaderSince > 0 && !member.learner;
+      return { node: node.name, lineage: lineage.id, member, leading };
+    }
+    return undefined;
+  }
+
+  liveVoters(lineageId: string, exceptIp: string): number {
+    let count = 0;
+    for (const { node, k3s } of etcdProcesses(this.#world)) if (k3s.wal?.lineage === lineageId && node.ip !== exceptIp) count += 1;
+    return count;
+  }
+
+  leading(): Lineage[] {
+    return [...this.#world.lineages.values()].filter((lineage) => lineage.leaderSince > 0);
+  }
+}
+
+/** Writes `db/etcd` as etcd leaves it: config, name, snap/db and a preallocated log (`a-healthy/node-1.ls-server.out`). */
+export function writeDataDir(files: Files, dir: string, wal: WalRecord, image: Uint8Array, lineage: Lineage): void {
+  const member = lineage.members.find((one) => one.id === wal.member);
+  files.mkdir(`${dir}/member/snap`, { parents: true, mode: 0o700 });
+  files.mkdir(`${dir}/member/wal`, { parents: true, mode: 0o700 });
+  for (const path of [dir, `${dir}/member`]) files.chmod(path, 0o700);
+  const db = `${dir}/member/snap/db`;
+  files.write(db, image, 0o600, Math.max(DB_SIZE, image.length));
+  const log = `${dir}/member/wal/0000000000000000-0000000000000000.wal`;
+  files.write(log, `lineage=${wal.lineage} member=${wal.member}\n`, 0o600, WAL_SIZE);
+  const url = `https://${member?.ip ?? '127.0.0.1'}`;
+  files.write(
+    `${dir}/config`,
+    `advertise-client-urls: ${url}:2379\ndata-dir: ${dir}\ninitial-advertise-peer-urls: ${url}:2380\nlisten-metrics-urls: http://127.0.0.1:2381\nname: ${member?.name ?? ''}\n`,
+    0o600,
+  );
+}
+
+/** Nodes in a restored image: the recorded four, seen long ago. Agents that joined later are not among them. */
+function restoredNodes(image: Uint8Array, now: number): Lineage['nodes'] {
+  if (!bootstrapKeys(image).includes('90a69bb34d8c')) return [];
+  return [1, 2, 3, 4].map((number) => ({
+    name: `node-${number}`,
+    ip: `10.77.0.1${number}`,
+    role: number === 4 ? 'agent' : 'server',
+    seen: 0,
+    created: now - 30 * 86_400_000,
+    annotations: number === 4 ? {} : { 'etcd.k3s.cattle.io/node-address': `10.77.0.1${number}` },
+  }));
+}
+
+/** The next number of the world's generator (mulberry32). */
+export function nextRandom(world: World): number {
+  world.random = (world.random + 0x6d2b79f5) >>> 0;
+  let t = world.random;
+  t = Math.imul(t ^ (t >>> 15), t | 1);
+  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+  return (t ^ (t >>> 14)) >>> 0;
+}
