@@ -51,9 +51,9 @@ const votersOf = (context: StepContext): string[] => serversIn(context);
 /** Kinds that users own; a missing one is a loss, more than the snapshot held is not. */
 const OWNED = [
   'namespaces',
-  'deployments',
-  'statefulsets',
-  'daemonsets',
+  'deployments.apps',
+  'statefulsets.apps',
+  'daemonsets.apps',
   'configmaps',
   'secrets',
   'persistentvolumeclaims',

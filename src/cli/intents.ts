@@ -1,0 +1,86 @@
+import { unmetBeforeBegin } from '../../scenarios/pre-restore.js';
+import { toProblem } from '../base/problem.js';
+import type { Intents, Result } from '../incident/intents.js';
+import { Refused } from '../runner/runner.js';
+import { writeReport } from './report-file.js';
+import type { Session } from './session.js';
+
+/** What a person wants, carried to the runner; refusals come back as sentences. */
+export function sessionIntents(session: Session, leave: () => void): Intents {
+  const { runner, hosts } = session;
+  return {
+    chooseScenario: (id) =>
+      refusing(() => {
+        runner.chooseScenario(id);
+        session.suggestChoices();
+      }),
+    choose: (key, value) => refusing(() => runner.choose(key, value)),
+    attest: (host, words, as) => refusing(() => runner.attest(host, words, as)),
+    tick: (item, words) =>
+      refusing(() => {
+        if (words.trim() === '') throw new Refused('Say in a few words how it stands.');
+        runner.tick(item, 'word', words);
+      }),
+    begin: () =>
+      refusing(() => {
+        const unmet = unmetBeforeBegin(session.checklistSeen());
+        if (unmet.length > 0) throw new Refused(`Not on the checklist yet: ${unmet.join('; ')}.`);
+        runner.begin();
+      }),
+    pause: (on) => refusing(() => runner.pause(on)),
+    openGate: () => refusingLater(async () => void (await runner.openGate())),
+    confirmGate: async (typed) => {
+      try {
+        return await runner.confirmGate(typed);
+      } catch (error) {
+        if (error instanceof Refused) return 'refused';
+        throw error;
+      }
+    },
+    cancelGate: () => refusing(() => runner.cancelGate()),
+    answer: (step, host, choice) => refusing(() => runner.answer(step, host, choice)),
+    skip: (step, host, reason) => refusing(() => runner.skip(step, host, reason)),
+    undo: (reason) => refusing(() => runner.undo(reason)),
+    stop: () => refusing(() => runner.stop('Stopped by the operator.')),
+    acceptHostKeys: (names) =>
+      refusingLater(async () => {
+        await hosts.acceptHostKeys(hosts.unknownKeys().filter((key) => names.includes(key.host)));
+        session.store.setState({ unknownKeys: [] });
+      }),
+    retryHost: (host) =>
+      refusing(
+        () =>
+          void hosts
+            .retry(host)
+            .then(() => session.lookAt(host))
+            .catch(() => undefined),
+      ),
+    giveSecret: (id, text) => session.asking.answer(id, text),
+    writeReport: () => writeReport(session),
+    leave,
+  };
+}
+
+function refusing(act: () => void): Result {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return sentence(error);
+  }
+}
+
+async function refusingLater(act: () => Promise<void>): Promise<Result> {
+  try {
+    await act();
+    return undefined;
+  } catch (error) {
+    return sentence(error);
+  }
+}
+
+function sentence(error: unknown): string {
+  if (error instanceof Refused) return error.message;
+  const problem = toProblem(error);
+  return `${problem.what} ${problem.next}`;
+}

@@ -1,0 +1,273 @@
+import { rmSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import type { Backup } from '../backups/index.js';
+import { Spool } from '../backups/index.js';
+import { systemClock } from '../base/clock.js';
+import { EXIT, ProblemError, toProblem } from '../base/problem.js';
+import { surveyHost } from '../cluster/survey.js';
+import { watchCluster } from '../cluster/watch.js';
+import { type Cluster, hostOf } from '../incident/cluster.js';
+import { planOf } from '../incident/plan.js';
+import { contextOf } from '../incident/state.js';
+import { HERE } from '../incident/step.js';
+import type { Inventory } from '../inventory/types.js';
+import { followJournals } from '../journal/follow.js';
+import { RunRecord } from '../record/record.js';
+import { newRunId, recordPath, unfinishedRun } from '../record/runs.js';
+import { type Hosts, openHosts } from '../remote/hosts.js';
+import { Runner } from '../runner/runner.js';
+import { addJournal, type ConsoleState, type ConsoleStore, createConsoleStore, noteLook } from '../store/store.js';
+import { Asking } from './asking.js';
+import { BackupDesk } from './backup-desk.js';
+import { clusterOf } from './cluster-of.js';
+import { hostsPort } from './hosts-port.js';
+import { spoolDir } from './places.js';
+import { SecretBook } from './secret-book.js';
+import { Secrets } from './secrets.js';
+import { tokensOnServers } from './tokens.js';
+import { VERSION } from './version.js';
+import { backupsView, checklistView, scenarios, suggestPrimary, triageView } from './views.js';
+
+export interface SessionOptions {
+  readonly inventory: Inventory;
+  /** Directory of records and spool. */
+  readonly state: string;
+  readonly observe: boolean;
+  /** Whether a person can be asked for secrets. */
+  readonly interactive: boolean;
+  /** Begin anew even where an unfinished run of this cluster is recorded. */
+  readonly fresh?: boolean;
+}
+
+/**
+ * One incident, wired together: hosts, record, runner, probes, journals and the store they all write to.
+ * The only place where concrete parts meet; it decides nothing.
+ */
+export class Session {
+  readonly store: ConsoleStore;
+  readonly asking: Asking;
+  readonly hosts: Hosts;
+  readonly runner: Runner;
+  readonly record: RunRecord;
+  readonly desk: BackupDesk;
+  readonly cluster: Cluster;
+  readonly recordFile: string;
+  readonly #options: SessionOptions;
+  readonly #abort = new AbortController();
+  readonly #work: Promise<unknown>[] = [];
+  #backups: Backup[] | undefined;
+  #refreshing = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    const { inventory } = options;
+    this.cluster = clusterOf(inventory);
+    const mode: ConsoleState['mode'] = options.observe ? 'OBSERVE' : inventory.drill ? 'DRILL' : 'LIVE';
+    this.store = createConsoleStore(this.cluster, mode, systemClock.now());
+    this.asking = new Asking(this.store);
+    const book = new SecretBook();
+    const ask = options.interactive ? this.asking.ask : undefined;
+    const secrets = new Secrets(inventory, book, ask, (text) => this.#warn(text));
+    this.hosts = openHosts(inventory, { warn: (text) => this.#warn(text), ...(ask === undefined ? {} : { ask }) });
+    this.desk = new BackupDesk({
+      inventory,
+      secrets,
+      spool: spoolDir(options.state),
+      tokensOnServers: (signal) => tokensOnServers(this.hosts, this.cluster, book, signal),
+    });
+    const opened = this.#openRun(book);
+    this.record = opened.record;
+    this.runner = opened.runner;
+    this.recordFile = opened.file;
+    this.runner.listen(() => this.#refresh());
+    this.#follow(book);
+  }
+
+  /** Runs until `close`: probes, journals, catalogue, the clock of the screen. */
+  start(): void {
+    const { signal } = this.#abort;
+    this.#work.push(
+      watchCluster({
+        hosts: this.cluster.hosts,
+        clock: systemClock,
+        signal,
+        everyMs: () => (this.runner.state.begun ? 4_000 : 2_500),
+        look: (host) => surveyHost(this.hosts.get(host.name), host, signal),
+        onLook: (host, facts, changed) => {
+          noteLook(this.store, host, facts, changed, systemClock.now());
+          if (changed) this.runner.seen(host, facts);
+          this.#showUnknownKeys();
+          this.#refresh();
+        },
+      }),
+      this.listBackups(),
+      this.#tick(),
+    );
+    this.#refresh();
+  }
+
+  /** Reads the catalogue into the store. */
+  async listBackups(): Promise<void> {
+    this.store.setState({ backups: { state: 'loading' } });
+    try {
+      this.#backups = await this.desk.list(this.#abort.signal);
+      this.store.setState({ backups: backupsView(this.#backups, systemClock.now()) });
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      const problem = toProblem(error);
+      this.store.setState({ backups: { state: 'failed', what: problem.what, next: problem.next } });
+    }
+    this.#refresh();
+  }
+
+  /** Choices nobody has made yet, made as one would: the best server, the newest backup. */
+  suggestChoices(): void {
+    const { choices } = this.runner.state;
+    const context = contextOf(this.runner.state, HERE, 1, true);
+    const primary = choices.primary ?? suggestPrimary(context);
+    if (primary !== undefined && choices.primary === undefined) this.runner.choose('primary', primary);
+    const newest = this.#backups?.[0]?.name;
+    if (choices.snapshot === undefined && newest !== undefined) this.runner.choose('snapshot', newest);
+  }
+
+  checklistSeen(): Parameters<typeof checklistView>[0] {
+    const { backups } = this.store.getState();
+    return {
+      state: this.runner.state,
+      context: contextOf(this.runner.state, HERE, 1, true),
+      backups: this.#backups?.length,
+      backupsProblem: backups.state === 'failed' ? backups.what : undefined,
+    };
+  }
+
+  /** Looks at one host again at once, for an intent that waits for it. */
+  async lookAt(host: string): Promise<void> {
+    const facts = await surveyHost(this.hosts.get(host), hostOf(this.cluster, host), this.#abort.signal);
+    noteLook(this.store, host, facts, true, systemClock.now());
+    this.runner.seen(host, facts);
+  }
+
+  /** Lets go of everything; what runs on nodes goes on. A run in which nothing was begun leaves no record. */
+  async close(): Promise<void> {
+    this.#abort.abort(new Error('closing'));
+    this.asking.cancelAll();
+    await this.runner.close();
+    await this.hosts.closeAll();
+    await Promise.allSettled(this.#work);
+    const { begun, ended } = this.runner.state;
+    this.record.close();
+    if (!begun) for (const suffix of ['', '-wal', '-shm']) rmSync(this.recordFile + suffix, { force: true });
+    // The spool is kept only for a run that can be resumed.
+    if (!begun || ended !== undefined) rmSync(spoolDir(this.#options.state), { recursive: true, force: true });
+  }
+
+  #openRun(book: SecretBook): { record: RunRecord; runner: Runner; file: string } {
+    const { state, observe, inventory } = this.#options;
+    const found = this.#options.fresh === true || observe ? undefined : unfinishedRun(state, this.cluster.name);
+    const runId = found?.id ?? newRunId(systemClock.now());
+    const file = recordPath(state, runId);
+    const { record, events } = RunRecord.open(file, systemClock);
+    const ports = {
+      clock: systemClock,
+      record,
+      tasks: this.desk,
+      redact: book.redact,
+      hosts: hostsPort({
+        host: (name) => this.hosts.get(name),
+        mono: () => systemClock.mono(),
+        token: () => this.desk.provenToken(this.#provenHash()),
+      }),
+    };
+    const runnerOptions = { scenarios, ports, observe };
+    const who = { operator: userInfo().username, machine: hostname(), version: VERSION };
+    if (found !== undefined) {
+      const runner = Runner.resume(runnerOptions, events, { type: 'run-resumed', ...who });
+      this.store.setState({ resumed: `Run ${runId} goes on: it was open when the console ended.` });
+      return { record, runner, file };
+    }
+    const runner = Runner.open(runnerOptions, {
+      type: 'run-opened',
+      runId,
+      cluster: this.cluster,
+      mode: inventory.drill ? 'drill' : 'live',
+      ...who,
+    });
+    return { record, runner, file };
+  }
+
+  #provenHash(): string {
+    const hash = this.runner.state.cells[`fetch@${HERE}`]?.learned.tokenHash;
+    if (typeof hash === 'string') return hash;
+    throw new ProblemError(
+      { id: 'not-proven', what: 'No backup has been proven yet.', next: 'Choose a backup: b.' },
+      EXIT.no,
+    );
+  }
+
+  #follow(book: SecretBook): void {
+    const hosts = this.cluster.hosts.map((host) => ({ host: this.hosts.get(host.name), service: host.service }));
+    this.#work.push(
+      followJournals({
+        hosts,
+        clock: systemClock,
+        signal: this.#abort.signal,
+        redact: book.redact,
+        onLines: (lines) => addJournal(this.store, lines),
+      }),
+    );
+  }
+
+  async #tick(): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      this.store.setState({ now: systemClock.now() });
+      await systemClock.sleep(1_000, this.#abort.signal).catch(() => undefined);
+    }
+  }
+
+  #showUnknownKeys(): void {
+    const keys = this.hosts.unknownKeys().map((key) => ({
+      host: key.host,
+      address: key.keyName,
+      type: key.type,
+      fingerprint: key.fingerprint,
+    }));
+    if (JSON.stringify(keys) !== JSON.stringify(this.store.getState().unknownKeys))
+      this.store.setState({ unknownKeys: keys });
+  }
+
+  #warn(text: string): void {
+    this.store.setState({ warning: text });
+  }
+
+  /** Many events in one moment become one redraw. */
+  #refresh(): void {
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    setImmediate(() => {
+      this.#refreshing = false;
+      this.refreshNow();
+    });
+  }
+
+  refreshNow(): void {
+    const { runner } = this;
+    const scenario = runner.scenario;
+    const trouble = this.record.trouble;
+    this.store.setState({
+      incident: runner.state,
+      scenario,
+      plan: scenario === undefined ? [] : planOf(scenario, runner.state),
+      missing: scenario?.missing(contextOf(runner.state, HERE, 1, true)) ?? [],
+      attention: runner.attention,
+      progress: new Map(runner.progress),
+      triage: triageView(this.cluster, runner.state.facts),
+      checklist: checklistView(this.checklistSeen()),
+      ...(trouble === undefined ? {} : { warning: trouble }),
+    });
+  }
+}
+
+/** Removes what earlier runs of this program left in the spool. */
+export const cleanSpool = async (state: string): Promise<void> => {
+  await Spool.open(spoolDir(state));
+};

@@ -1,0 +1,78 @@
+import { fullRestore, suggestPrimary } from '../../scenarios/full-restore.js';
+import { type ChecklistSeen, preRestore } from '../../scenarios/pre-restore.js';
+import { assess, type Backup } from '../backups/index.js';
+import { triage } from '../cluster/triage.js';
+import type { Cluster } from '../incident/cluster.js';
+import type { HostFacts } from '../incident/facts.js';
+import type { Scenario } from '../incident/step.js';
+import type { BackupRow, BackupsView, ChecklistRow, ScenarioOption, TriageView } from '../store/store.js';
+
+/** Turns what the rooms know into what the screen draws. Pure. */
+
+export const scenarios: ReadonlyMap<string, Scenario> = new Map([[fullRestore.id, fullRestore]]);
+
+export { suggestPrimary };
+
+export function triageView(cluster: Cluster, facts: Readonly<Record<string, HostFacts>>): TriageView {
+  const seen = triage(cluster, facts);
+  const options = [...scenarios.values()].map(
+    (scenario): ScenarioOption => ({
+      id: scenario.id,
+      title: scenario.title,
+      when: scenario.when,
+      recommended: seen.recommends === scenario.id,
+      ...against(seen.state),
+    }),
+  );
+  return { word: seen.word, healthy: seen.state === 'healthy', evidence: seen.evidence, options };
+}
+
+function against(state: string): { against?: string } {
+  switch (state) {
+    case 'healthy':
+      return { against: 'the cluster is healthy: a restore would throw away what was written since the backup' };
+    case 'degraded':
+      return { against: 'quorum holds: repair or replace the dead server instead, no data is lost' };
+    case 'quorum-lost':
+      return { against: 'a server may still have sound data: resetting on it would lose nothing' };
+    case 'not-etcd':
+      return { against: 'this cluster does not use embedded etcd' };
+    default:
+      return {};
+  }
+}
+
+export function backupsView(backups: readonly Backup[], now: number): BackupsView {
+  const health = assess(backups, now);
+  const odd = new Set(health.oddSizes.map((one) => one.name));
+  const rows = backups.map(
+    (one): BackupRow => ({
+      name: one.name,
+      kind: one.kind,
+      takenAt: one.takenAt ?? 0,
+      bytes: one.size,
+      source: one.place.source === 'bucket' ? one.place.holder : `${one.place.source} ${one.place.holder}`,
+      ...(odd.has(one.name) ? { remark: 'unusual size' } : {}),
+    }),
+  );
+  const remarks = [
+    ...health.gaps.map((gap) => `${gap.missed} missing between ${day(gap.from)} and ${day(gap.to)}`),
+    ...(health.daily.state === 'short' ? [`dailies reach back ${Math.floor(health.daily.days)} of 7 days`] : []),
+    ...(health.weekly.state === 'short' ? [`weeklies reach back ${Math.floor(health.weekly.days)} of 30 days`] : []),
+  ];
+  return { state: 'listed', rows, remarks };
+}
+
+const day = (time: number): string => new Date(time).toISOString().slice(0, 10);
+
+export function checklistView(seen: ChecklistSeen): ChecklistRow[] {
+  return preRestore.map((item) => {
+    const tick = seen.state.ticks[item.id];
+    const { met, underWay, evidence } = item.judge(seen);
+    if (met) return { id: item.id, title: item.title, status: 'met', evidence };
+    if (tick !== undefined)
+      return { id: item.id, title: item.title, status: 'met', evidence: `your word: ${tick.evidence}` };
+    const status = item.needsWord ? 'word-needed' : underWay === true ? 'checking' : 'unmet';
+    return { id: item.id, title: item.title, status, evidence };
+  });
+}
