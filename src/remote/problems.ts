@@ -33,6 +33,8 @@ export function isNetworkProblem(problem: Problem): boolean {
 }
 
 const NOTHING = 'Nothing was sent to the host.';
+// sshd passes the signal on only where the login user owns the process: not for root logins, not to what sudo runs.
+const DOUBT = 'In doubt: the command was told to end; it may have run, and may still be running.';
 
 export function unreachable(host: string, why: string, next?: string): ProblemError {
   return make('host-unreachable', host, `${host} cannot be reached: ${inertLine(why, 300)}.`, {
@@ -65,14 +67,14 @@ export function connectionLost(host: string, command: string): ProblemError {
 
 export function commandTimeout(host: string, command: string, ms: number): ProblemError {
   return make('command-timeout', host, `${host} did not finish within ${ms / 1000} s: ${command}`, {
-    left: 'In doubt: the command was told to end and may have run.',
+    left: DOUBT,
     next: 'Look at the host, then try again.',
   });
 }
 
 export function cancelled(host: string, command: string, sent: boolean): ProblemError {
   return make('cancelled', host, `Cancelled on ${host}: ${command}`, {
-    left: sent ? 'In doubt: the command was told to end and may have run.' : NOTHING,
+    left: sent ? DOUBT : NOTHING,
     next: 'Start it again when it is wanted.',
     exit: EXIT.stopped,
   });
