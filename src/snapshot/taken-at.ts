@@ -60,5 +60,5 @@ export function checkVersion(snapshot: string | null, installed: string | undefi
 }
 
 function numbers(version: string): number[] {
-  return (version.match(/\d+/g) ?? []).slice(0, 4).map(Number);
+  return (version.match(/\d+/g) ?? []).slice(0, 5).map(Number);
 }

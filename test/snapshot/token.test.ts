@@ -75,7 +75,7 @@ describe('small parsers', () => {
     ['/registry/masterleases/10.0.0.1', 'internal', '', '/registry/masterleases/10.0.0.1'],
     ['/bootstrap/x', 'internal', '', '/bootstrap/x'],
     ['k3s/apiaddresses', 'internal', '', 'k3s/apiaddresses'],
-    ['/registry/', '', '', ''],
+    ['/registry/', 'internal', '', '/registry/'],
   ])('%s', (key, kind, namespace, name) => {
     expect(parseKey(key)).toEqual({ kind, namespace, name });
   });
