@@ -50,6 +50,7 @@ export async function connect(
     throw error;
   }
   signal.throwIfAborted();
+  if (sock?.destroyed) throw sock.errored ?? unreachable(target.label, 'the way to it was closed');
   const gone = new AbortController();
   const login = new Login({
     target,

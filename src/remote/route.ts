@@ -1,20 +1,20 @@
-import { spawn } from 'node:child_process';
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { Client } from 'ssh2';
-import { inertLine } from '../base/inert.js';
 import { ProblemError } from '../base/problem.js';
 import { type ConnectOptions, connect } from './connect.js';
 import { isNetworkProblem, unreachable, unsupported } from './problems.js';
+import { ProxyStream } from './proxy.js';
 import type { Target } from './target.js';
 
 /** Connections to jump hosts, each made once and shared by all hosts behind it. */
 export class JumpHosts {
   readonly #clients = new Map<string, Promise<Client>>();
+  readonly #answered = new Set<string>();
 
   /** Connects to a target through its hops or its ProxyCommand. */
   async connect(target: Target, options: ConnectOptions, signal: AbortSignal): Promise<Client> {
     if (target.proxyCommand !== undefined) {
-      return connect(target, target.label, options, signal, runProxy(target.label, target.proxyCommand));
+      return connect(target, target.label, options, signal, new ProxyStream(target.label, target.proxyCommand));
     }
     const via = await this.#through(target.hops, target.label, options, signal);
     if (via === undefined) return connect(target, target.label, options, signal);
@@ -24,11 +24,8 @@ export class JumpHosts {
 
   /** Lets hops that gave an answer be tried again. */
   forgetFailures(): void {
-    for (const [key, connecting] of this.#clients) {
-      connecting.catch(() => {
-        if (this.#clients.get(key) === connecting) this.#clients.delete(key);
-      });
-    }
+    for (const key of this.#answered) this.#clients.delete(key);
+    this.#answered.clear();
   }
 
   closeAll(): void {
@@ -62,6 +59,7 @@ export class JumpHosts {
         (client) => client.once('close', forget),
         (error) => {
           if (!(error instanceof ProblemError) || isNetworkProblem(error.problem)) forget();
+          else this.#answered.add(key);
         },
       );
     }
@@ -80,7 +78,7 @@ export class JumpHosts {
       return connect(hop, forHost, options, signal, await forwardTo(before.client, before.label, hop));
     }
     if (hop.proxyCommand !== undefined) {
-      return connect(hop, forHost, options, signal, runProxy(hop.label, hop.proxyCommand));
+      return connect(hop, forHost, options, signal, new ProxyStream(hop.label, hop.proxyCommand));
     }
     return connect(hop, forHost, options, signal);
   }
@@ -109,21 +107,4 @@ async function forwardTo(client: Client, via: string, target: Target): Promise<D
     const why = error instanceof Error ? error.message.replace('(SSH) Channel open failure: ', '') : 'no answer';
     throw unreachable(target.label, `from ${via}: ${target.host} port ${target.port}: ${why}`);
   }
-}
-
-/** A ProxyCommand as the way to the host: its standard input and output are the connection. */
-function runProxy(label: string, command: string): Duplex {
-  const child = spawn('/bin/sh', ['-c', `exec ${command}`], { stdio: ['pipe', 'pipe', 'pipe'] });
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    said = `${said}${chunk.toString('utf8')}`.slice(-500);
-  });
-  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin });
-  stream.once('close', () => child.kill());
-  child.once('error', (error) => stream.destroy(error));
-  child.once('close', (code, ended) => {
-    const why = `its ProxyCommand ended with ${ended ?? `exit code ${code}`}${said === '' ? '' : `: ${inertLine(said, 200)}`}`;
-    stream.destroy(code === 0 ? undefined : unreachable(label, why));
-  });
-  return stream;
 }
