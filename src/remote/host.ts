@@ -63,6 +63,8 @@ export type Connection =
 /**
  * All methods fail with a `ProblemError` that names the host. Ids used: `host-unreachable`, `host-timeout`, `login-refused`,
  * `host-key-unknown`, `host-key-changed`, `host-key-revoked`, `sudo-denied`, `ssh-unsupported`, `connection-lost`, `cancelled`, `command-timeout`.
+ * Further: `known-hosts-unreadable`, `ssh-config-unreadable`, `put-failed` and `file-unreadable` (put), `command-refused` (a mistake of ours: NUL in
+ * an argument, input together with a sudo password), and those of the inventory's secret sources.
  * `connection-lost` and `command-timeout` leave the command in doubt: it may have run.
  */
 export interface Host {
