@@ -145,18 +145,25 @@ function expandGlob(pattern: string): string[] {
   if (!isAbsolute(pattern)) return [];
   const folders = /[*?[]/.test(dirname(pattern)) ? expandGlob(dirname(pattern)) : [dirname(pattern)];
   const last = pattern.slice(dirname(pattern).length).replace(/^\/+/, '');
-  // Node's own glob is still experimental in Node 22.
-  const matches = new RegExp(
-    `^${last
-      .replace(/[.+^$()|{}\\]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.')
-      .replaceAll('[!', '[^')}$`,
-  );
+  const matches = nameMatcher(last);
   return folders.flatMap((folder) => {
     const names = list(folder).filter((name) => !name.startsWith('.') && matches.test(name));
     return names.sort().map((name) => join(folder, name));
   });
+}
+
+/** Node's own glob is still experimental in Node 22; a bracket that is never closed means itself. */
+function nameMatcher(pattern: string): RegExp {
+  const source = pattern
+    .replace(/[.+^$()|{}\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.')
+    .replaceAll('[!', '[^');
+  try {
+    return new RegExp(`^${source}$`);
+  } catch {
+    return new RegExp(`^${pattern.replace(/[.+^$()|{}\\*?[\]]/g, '\\$&')}$`);
+  }
 }
 
 function list(folder: string): string[] {

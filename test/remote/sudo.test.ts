@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/base/secret.js';
@@ -145,7 +145,6 @@ describe('sudo', () => {
     const { hosts } = open([entry('cp1', server.port, { sudo: PASSWORD })], [server], { ask });
     expect((await hosts.get('cp1').exec({ argv: ['cat'], root: true, stdin: 'x' })).stdout).toBe('x');
     expect(asked).toBe(0);
-    const { rmSync } = await import('node:fs');
     rmSync(join(server.bin, 'nopasswd'));
     expect((await hosts.get('cp1').exec(WHO)).stdout).toBe('root\n');
     expect(asked).toBe(1);
