@@ -53,18 +53,15 @@ export async function readContent(reader: RandomReader, live: LiveObjects, breat
   };
   for (const place of live.places()) {
     if (breath.due()) await breath.take();
-    const key = keyAt(reader, place);
+    const { key, value: stored } = objectAt(reader, place);
     if (key.startsWith(BOOTSTRAP)) {
       if (place.valueLength <= MOST_BOOTSTRAP && content.bootstrap.length < 20) {
-        content.bootstrap.push({
-          hash: inertLine(key.slice(BOOTSTRAP.length), 64),
-          value: reader.slice(place.value, place.valueLength),
-        });
+        content.bootstrap.push({ hash: inertLine(key.slice(BOOTSTRAP.length), 64), value: Buffer.from(stored) });
       }
       continue;
     }
     const { kind, namespace, name } = parseKey(key);
-    const value = valueAt(reader, place);
+    const value = openValue(stored);
     if (kind === 'nodes')
       content.nodes.push({ name: inertLine(name, 300), kubeletVersion: kubeletVersion(value) ?? null });
     else if (kind === 'namespaces') content.clusterUid = uidOf(value);
@@ -86,14 +83,22 @@ export function keyAt(reader: RandomReader, place: { key: number; keyLength: num
   return reader.slice(place.key, Math.min(place.keyLength, 4096)).toString('utf8');
 }
 
-function valueAt(reader: RandomReader, place: Place): KubeValue {
-  return place.valueLength > MOST_VALUE ? undefined : openValue(reader.slice(place.value, place.valueLength));
+/** Key and value at a place, in one read where they follow each other, as etcd writes them; a value too large comes out empty. */
+function objectAt(reader: RandomReader, place: Place): { key: string; value: Buffer } {
+  const from = place.value - place.key;
+  if (place.valueLength > MOST_VALUE) return { key: keyAt(reader, place), value: Buffer.alloc(0) };
+  if (from < place.keyLength || from > 8192) {
+    return { key: keyAt(reader, place), value: reader.slice(place.value, place.valueLength) };
+  }
+  const bytes = reader.slice(place.key, from + place.valueLength);
+  return { key: bytes.toString('utf8', 0, place.keyLength), value: bytes.subarray(from) };
 }
 
 function newestOf(reader: RandomReader, places: readonly Place[]): number | undefined {
-  const times = places.map((place) =>
-    newestTime(valueAt(reader, place), keyAt(reader, place).startsWith('/registry/leases/')),
-  );
+  const times = places.map((place) => {
+    const { key, value } = objectAt(reader, place);
+    return newestTime(openValue(value), key.startsWith('/registry/leases/'));
+  });
   const known = times.filter((time) => time !== undefined);
   return known.length === 0 ? undefined : Math.max(...known) * 1000;
 }
