@@ -61,6 +61,8 @@ async function survey(host: Host, about: ClusterHost, ask: AskHost): Promise<Hos
   return {
     reachable: true,
     ...identity,
+    // Where systemd is not running `systemctl show` fails; a unit that does not exist is shown as not-found.
+    init: unitSaid.code === 0 ? 'systemd' : 'other',
     ...(connection.state === 'up' ? { latencyMs: Math.round(connection.latencyMs) } : {}),
     clockOffsetMs: clockOffset(date.stdout, sent, took),
     ...(service === undefined ? {} : { service }),
@@ -82,18 +84,16 @@ function clockOffset(stdout: string, sent: number, took: number): number {
   return Math.round((theirs - (sent + took / 2)) / 500) * 500;
 }
 
-async function identityOf(ask: AskHost): Promise<Pick<HostFacts, 'hostname' | 'machineId' | 'os' | 'init'>> {
-  const [hostname, machine, release, systemd] = await Promise.all([
+async function identityOf(ask: AskHost): Promise<Pick<HostFacts, 'hostname' | 'machineId' | 'os'>> {
+  const [hostname, machine, release] = await Promise.all([
     ask(['hostname'], { root: false }),
     ask(readFile('/etc/machine-id'), { root: false }),
     ask(readFile('/etc/os-release'), { root: false }),
-    ask(['stat', '-c', '%F', '/run/systemd/system'], { root: false }),
   ]);
   return {
     hostname: hostname.stdout.trim(),
     machineId: machine.stdout.trim(),
     os: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(release.stdout)?.[1] ?? '',
-    init: systemd.code === 0 ? 'systemd' : 'other',
   };
 }
 

@@ -97,7 +97,7 @@ shift
 umask 077
 mkdir "$directory" || { echo "blackstart: $directory exists: this attempt was started before, nothing is done"; exit 96; }
 date +%s > "$directory/started"
-{ "$@" 2>&1; echo "$?" > "$directory/exit"; } | tee "$directory/output"
+{ env "$@" 2>&1; echo "$?" > "$directory/exit"; } | tee "$directory/output"
 code=$(cat "$directory/exit")
 marker=no
 if grep -q 'restart without --cluster-reset flag now' "$directory/output"; then marker=yes; fi

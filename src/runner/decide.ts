@@ -34,7 +34,10 @@ export function decide(scenario: Scenario, state: IncidentState): Decision[] {
   decisions.push(...troubled);
   const reached = frontier(plan);
   const early = earlySteps(plan, reached);
-  for (const { planned, step, start } of [...reached.map((one) => ({ ...one, start: mayStart })), ...early]) {
+  for (const { planned, step, start } of [
+    ...reached.map((one) => ({ ...one, start: mayStart || one.step.early === true })),
+    ...early,
+  ]) {
     const decision = nextFor(scenario, state, step, planned, start);
     if (decision !== undefined) decisions.push(decision);
   }

@@ -34,6 +34,8 @@ export interface UnitDef {
   readonly execStart: readonly string[];
   readonly environmentFiles: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Names of UnsetEnvironment=, which beat every other source. */
+  readonly unsetEnvironment: readonly string[];
   readonly restart: boolean;
   readonly restartMs: number;
   readonly remain: boolean;

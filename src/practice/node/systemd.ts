@@ -123,7 +123,10 @@ export class Systemd {
   planned(name: string, op: 'spawn' | 'restart', job: number): void {
     const unit = this.node.state.units.get(name);
     if (unit === undefined || unit.jobs !== job) return;
-    if (op === 'spawn') return this.spawn(unit);
+    if (op === 'spawn') {
+      this.spawn(unit);
+      return;
+    }
     unit.restarts += 1;
     this.say(unit, `${unit.name}: Scheduled restart job, restart counter is at ${unit.restarts}.`);
     this.say(unit, `Stopped ${this.#title(unit)}.`);
@@ -139,6 +142,7 @@ export class Systemd {
       if (this.node.files().exists(path)) Object.assign(env, readEnvironment(this.node.files().text(path)));
       else if (!optional) return undefined;
     }
+    for (const name of def.unsetEnvironment) delete env[name];
     return env;
   }
 
@@ -150,7 +154,10 @@ export class Systemd {
     unit.execStartAt = this.node.now();
     unit.execExitAt = 0;
     if (env === undefined || !this.node.hasProgram(program)) {
-      const text = env === undefined ? 'Failed to load environment files: No such file or directory' : `Failed at step EXEC spawning ${program}: No such file or directory`;
+      const text =
+        env === undefined
+          ? 'Failed to load environment files: No such file or directory'
+          : `Failed at step EXEC spawning ${program}: No such file or directory`;
       this.say(unit, `${unit.name}: ${text}`, 3);
       unit.mainPid = 0;
       this.#ended(unit, env === undefined ? 'resources' : 'exit-code', 1, env === undefined ? 0 : 203);
@@ -205,7 +212,10 @@ export class Systemd {
     unit.result = result === 'success' && starting && unit.def.type === 'notify' ? 'protocol' : result;
     if (unit.result === 'success') {
       if (unit.def.type === 'oneshot' && starting) unit.jobResult = 'done';
-      if (unit.def.remain) return this.#set(unit, 'active', 'exited');
+      if (unit.def.remain) {
+        this.#set(unit, 'active', 'exited');
+        return;
+      }
       this.say(unit, `${unit.name}: Deactivated successfully.`);
       unit.jobResult = 'done';
     } else {
@@ -227,12 +237,16 @@ export class Systemd {
   stop(unit: Unit): void {
     if (unit.active === 'inactive' || unit.active === 'failed') {
       if (unit.active === 'failed') return;
-      return this.#forget(unit, true);
+      this.#forget(unit, true);
+      return;
     }
     this.node.cancelUnit(unit.name);
     unit.jobs += 1;
     unit.jobResult = 'canceled';
-    if (unit.mainPid === 0) return this.#stopped(unit);
+    if (unit.mainPid === 0) {
+      this.#stopped(unit);
+      return;
+    }
     this.say(unit, `Stopping ${this.#title(unit)}...`);
     this.#set(unit, 'deactivating', 'stop-sigterm');
     this.node.signalUnit(unit.name, 'TERM');

@@ -24,7 +24,8 @@ function parseInto(values: Map<string, string[]>, text: string): void {
 /** Splits a command line of a unit file into words; quotes as systemd knows them. */
 export function unitWords(text: string): string[] {
   const words: string[] = [];
-  for (const match of text.matchAll(/"((?:\\.|[^"])*)"|'((?:\\.|[^'])*)'|(\S+)/g)) words.push(match[1] ?? match[2] ?? match[3] ?? '');
+  for (const match of text.matchAll(/"((?:\\.|[^"])*)"|'((?:\\.|[^'])*)'|(\S+)/g))
+    words.push(match[1] ?? match[2] ?? match[3] ?? '');
   return words;
 }
 
@@ -36,7 +37,12 @@ function seconds(text: string | undefined, otherwise: number): number {
 }
 
 /** The folders units live in, strongest first. */
-export const UNIT_FOLDERS = ['/etc/systemd/system', '/run/systemd/system', '/run/systemd/transient', '/lib/systemd/system'];
+export const UNIT_FOLDERS = [
+  '/etc/systemd/system',
+  '/run/systemd/system',
+  '/run/systemd/transient',
+  '/lib/systemd/system',
+];
 
 /** Reads a unit and its drop-ins; undefined when there is no such file. */
 export function readUnit(files: Files, name: string): UnitDef | undefined {
@@ -69,6 +75,7 @@ export function readUnit(files: Files, name: string): UnitDef | undefined {
     execStart: unitWords(last('Service.ExecStart') ?? ''),
     environmentFiles: all('Service.EnvironmentFile').map((path) => path.replaceAll('%N', stem)),
     environment,
+    unsetEnvironment: all('Service.UnsetEnvironment').flatMap((line) => unitWords(line)),
     restart: last('Service.Restart') === 'always' || last('Service.Restart') === 'on-failure',
     restartMs: seconds(last('Service.RestartSec'), 100),
     remain: /^(yes|true|1|on)$/.test(last('Service.RemainAfterExit') ?? ''),
@@ -98,6 +105,10 @@ export function expandWords(words: readonly string[], env: Readonly<Record<strin
   return words.flatMap((word) => {
     const alone = /^\$([A-Za-z_][A-Za-z0-9_]*)$/.exec(word);
     if (alone) return (env[alone[1] ?? ''] ?? '').split(/\s+/).filter(Boolean);
-    return [word.replace(/\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (whole, name?: string) => (whole === '$$' ? '$' : (env[name ?? ''] ?? '')))];
+    return [
+      word.replace(/\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (whole, name?: string) =>
+        whole === '$$' ? '$' : (env[name ?? ''] ?? ''),
+      ),
+    ];
   });
 }

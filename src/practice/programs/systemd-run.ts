@@ -1,13 +1,69 @@
-import { parseOptions, type Program, UsageError } from './run.js';
+import { type Program, parseOptions, UsageError } from './run.js';
 
 const TABLE = {
-  unit: true, description: true, p: true, property: true, collect: false, G: false, 'no-block': false, quiet: false, q: false, setenv: true, E: true,
-  'remain-after-exit': false, r: false, 'service-type': true, 'working-directory': true, slice: true, wait: false, 'no-ask-password': false, uid: true, system: false,
+  unit: true,
+  description: true,
+  p: true,
+  property: true,
+  collect: false,
+  G: false,
+  'no-block': false,
+  quiet: false,
+  q: false,
+  setenv: true,
+  E: true,
+  'remain-after-exit': false,
+  r: false,
+  'service-type': true,
+  'working-directory': true,
+  slice: true,
+  wait: false,
+  'no-ask-password': false,
+  uid: true,
+  system: false,
 } as const;
 
 const KNOWN_PROPERTIES = new Set([
-  'Type', 'RemainAfterExit', 'EnvironmentFile', 'Environment', 'KillMode', 'KillSignal', 'TimeoutStopSec', 'TimeoutStartSec', 'LogRateLimitIntervalSec', 'LogRateLimitBurst',
-  'WorkingDirectory', 'CollectMode', 'Description', 'StandardOutput', 'StandardError', 'StandardInput', 'SyslogIdentifier', 'UMask', 'OOMPolicy', 'OOMScoreAdjust', 'LimitNOFILE', 'Delegate', 'Restart', 'SendSIGKILL', 'LimitCORE', 'TasksMax', 'LimitNPROC', 'ExitType', 'RuntimeMaxSec', 'Nice', 'IgnoreSIGPIPE', 'SuccessExitStatus', 'SELinuxContext', 'PrivateTmp', 'User', 'Group', 'RuntimeDirectory', 'LogLevelMax', 'LogNamespace',
+  'Type',
+  'RemainAfterExit',
+  'EnvironmentFile',
+  'Environment',
+  'UnsetEnvironment',
+  'KillMode',
+  'KillSignal',
+  'TimeoutStopSec',
+  'TimeoutStartSec',
+  'LogRateLimitIntervalSec',
+  'LogRateLimitBurst',
+  'WorkingDirectory',
+  'CollectMode',
+  'Description',
+  'StandardOutput',
+  'StandardError',
+  'StandardInput',
+  'SyslogIdentifier',
+  'UMask',
+  'OOMPolicy',
+  'OOMScoreAdjust',
+  'LimitNOFILE',
+  'Delegate',
+  'Restart',
+  'SendSIGKILL',
+  'LimitCORE',
+  'TasksMax',
+  'LimitNPROC',
+  'ExitType',
+  'RuntimeMaxSec',
+  'Nice',
+  'IgnoreSIGPIPE',
+  'SuccessExitStatus',
+  'SELinuxContext',
+  'PrivateTmp',
+  'User',
+  'Group',
+  'RuntimeDirectory',
+  'LogLevelMax',
+  'LogNamespace',
 ]);
 
 function quoted(word: string): string {
@@ -17,7 +73,9 @@ function quoted(word: string): string {
 /** `systemd-run`: a transient unit (R43, `c-full-restore-transient-unit`). */
 export const systemdRun: Program = async (node, run) => {
   if (node.state.init !== 'systemd') {
-    await run.output.err('System has not been booted with systemd as init system (PID 1). Can\'t operate.\nFailed to connect to bus: Host is down\n');
+    await run.output.err(
+      "System has not been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus: Host is down\n",
+    );
     return 1;
   }
   const options = parseOptions(run.argv, TABLE, true);
@@ -30,7 +88,9 @@ export const systemdRun: Program = async (node, run) => {
   const given = options.get('unit') ?? `run-r${node.hex(32)}`;
   const name = given.endsWith('.service') ? given : `${given}.service`;
   if (node.systemd.unit(name) !== undefined) {
-    await run.output.err(`Failed to start transient service unit: Unit ${name} was already loaded or has a fragment file.\n`);
+    await run.output.err(
+      `Failed to start transient service unit: Unit ${name} was already loaded or has a fragment file.\n`,
+    );
     return 1;
   }
   if (!node.hasProgram(program)) {
@@ -54,14 +114,20 @@ export const systemdRun: Program = async (node, run) => {
   if (type !== undefined) service.push(`Type=${type}`);
   const folder = options.get('working-directory');
   if (folder !== undefined) service.push(`WorkingDirectory=${folder}`);
-  for (const variable of [...options.all('setenv'), ...options.all('E')]) service.push(`Environment=${quoted(variable)}`);
-  const argv = [program.startsWith('/') ? program : program === 'k3s' ? '/usr/local/bin/k3s' : `/usr/bin/${program}`, ...args];
+  for (const variable of [...options.all('setenv'), ...options.all('E')])
+    service.push(`Environment=${quoted(variable)}`);
+  const argv = [
+    program.startsWith('/') ? program : program === 'k3s' ? '/usr/local/bin/k3s' : `/usr/bin/${program}`,
+    ...args,
+  ];
   const description = options.get('description') ?? argv.join(' ');
   node.files().mkdir('/run/systemd/transient', { parents: true });
-  node.files().write(
-    `/run/systemd/transient/${name}`,
-    `# This is a transient unit file, created programmatically via the systemd API. Do not edit.\n[Unit]\nDescription=${description.replaceAll('\n', ' ')}\n${unit.join('\n')}\n\n[Service]\n${service.join('\n')}\nExecStart=${argv.map(quoted).join(' ')}\n`,
-  );
+  node
+    .files()
+    .write(
+      `/run/systemd/transient/${name}`,
+      `# This is a transient unit file, created programmatically via the systemd API. Do not edit.\n[Unit]\nDescription=${description.replaceAll('\n', ' ')}\n${unit.join('\n')}\n\n[Service]\n${service.join('\n')}\nExecStart=${argv.map(quoted).join(' ')}\n`,
+    );
   const loaded = node.systemd.unit(name);
   if (loaded === undefined) return 1;
   // The words as given: a unit file would lose newlines and quotes in a script.
@@ -70,6 +136,9 @@ export const systemdRun: Program = async (node, run) => {
   if (!options.has('quiet') && !options.has('q')) await run.output.err(`Running as unit: ${name}\n`);
   const wait = options.has('wait') || (loaded.def.type === 'oneshot' && !options.has('no-block'));
   if (!wait) return 0;
-  await node.time.wait(() => (['inactive', 'failed'].includes(loaded.active) || loaded.sub === 'exited' ? true : undefined), run.signal);
+  await node.time.wait(
+    () => (['inactive', 'failed'].includes(loaded.active) || loaded.sub === 'exited' ? true : undefined),
+    run.signal,
+  );
   return loaded.execStatus;
 };

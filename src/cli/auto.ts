@@ -1,0 +1,177 @@
+import { preRestore } from '../../scenarios/pre-restore.js';
+import { EXIT, type ExitCode } from '../base/problem.js';
+import { namesOf } from '../incident/cluster.js';
+import type { Intents } from '../incident/intents.js';
+import { findStep } from '../incident/plan.js';
+import type { Cell } from '../incident/state.js';
+import { HERE } from '../incident/step.js';
+import { duration } from '../record/report.js';
+import type { Session } from './session.js';
+
+/** Plays the operator on the practice cluster: the third sender of the same intents. Never on anything else. */
+
+export interface AutoResult {
+  readonly scenario: string;
+  readonly seed: number;
+  readonly recovered: boolean;
+  readonly seconds: number;
+  readonly steps: readonly {
+    readonly id: string;
+    readonly host: string;
+    readonly outcome: string;
+    readonly seconds: number;
+  }[];
+  /** Why it did not recover. */
+  readonly why?: string;
+}
+
+export interface AutoOptions {
+  readonly session: Session;
+  readonly intents: Intents;
+  readonly scenario: string;
+  readonly seed: number;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export async function playDrill(options: AutoOptions): Promise<{ result: AutoResult; exit: ExitCode }> {
+  if (!options.session.cluster.drill) throw new Error('--auto plays the practice cluster only');
+  const began = Date.now();
+  const why = await new AutoOperator(options).play();
+  const { runner } = options.session;
+  const recovered = why === undefined && runner.state.ended?.outcome === 'recovered';
+  const cells = Object.values(runner.state.cells).filter((cell) => cell.endedAt !== undefined);
+  const result: AutoResult = {
+    scenario: options.scenario,
+    seed: options.seed,
+    recovered,
+    seconds: (Date.now() - began) / 1000,
+    steps: cells.map((cell) => ({
+      id: cell.step,
+      host: cell.host,
+      outcome: cell.status,
+      seconds: tookMs(cell) / 1000,
+    })),
+    ...(why === undefined ? {} : { why }),
+  };
+  return { result, exit: recovered ? EXIT.ok : EXIT.no };
+}
+
+const tookMs = (cell: Cell): number => (cell.endedAt ?? 0) - (cell.begunAt ?? 0);
+
+/** How often a step that failed is tried again before the drill is given up. */
+const RETRIES = 1;
+
+class AutoOperator {
+  readonly #options: AutoOptions;
+  readonly #said = new Set<string>();
+  readonly #retried = new Map<string, number>();
+
+  constructor(options: AutoOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with the reason when it cannot go on. */
+  async play(): Promise<string | undefined> {
+    const { session, intents, scenario, signal } = this.#options;
+    const unlisten = session.runner.listen(() => this.#sayNews());
+    try {
+      await this.#until(
+        () => Object.keys(session.store.getState().live).length === session.cluster.hosts.length,
+        'every host to be looked at',
+      );
+      await this.#until(() => session.store.getState().backups.state !== 'loading', 'the catalogue');
+      const { backups } = session.store.getState();
+      if (backups.state === 'failed') return `${backups.what} ${backups.next}`;
+      this.#attestSilent();
+      const refused = intents.chooseScenario(scenario);
+      if (refused !== undefined) return refused;
+      await this.#until(() => this.#proof() !== 'running', 'the proof');
+      if (this.#proof() === 'failed') return session.runner.state.cells[`fetch@${HERE}`]?.trouble?.what;
+      for (const item of preRestore)
+        if (item.needsWord) intents.tick(item.id, 'practice cluster: nothing runs on it that matters');
+      const notBegun = intents.begin();
+      if (notBegun !== undefined) return notBegun;
+      while (session.runner.state.ended === undefined) {
+        signal.throwIfAborted();
+        const why = await this.#attend();
+        if (why !== undefined) return why;
+        await pause(50);
+      }
+      return undefined;
+    } finally {
+      unlisten();
+    }
+  }
+
+  async #attend(): Promise<string | undefined> {
+    const { session, intents, say } = this.#options;
+    const { attention } = session.runner;
+    if (attention.kind === 'none') return undefined;
+    if (attention.kind === 'trouble') return this.#trouble(attention.step, attention.host, attention.why);
+    const refused = await intents.openGate();
+    if (refused !== undefined) return refused;
+    const view = session.runner.attention.kind === 'gate' ? session.runner.attention.open : undefined;
+    if (view === undefined) return undefined;
+    const answer = await intents.confirmGate(view.typed);
+    if (answer === 'blocked')
+      return `gate ${view.id} is blocked: ${view.facts
+        .filter((fact) => !fact.ok)
+        .map((fact) => fact.text)
+        .join('; ')}`;
+    if (answer === 'confirmed')
+      say(`     gate: ${view.title}${view.typed === undefined ? '' : ` (typed ${view.typed})`}`);
+    return undefined;
+  }
+
+  #trouble(step: string, host: string, why: 'failed' | 'doubt' | 'late'): string | undefined {
+    const { session, intents, say } = this.#options;
+    const cell = session.runner.state.cells[`${step}@${host}`];
+    const what = cell?.trouble?.what ?? cell?.evidence.join('; ') ?? why;
+    const tried = this.#retried.get(`${step}@${host}`) ?? 0;
+    if (why === 'late' || tried >= RETRIES) return `${step} on ${host} ${why}: ${what}`;
+    this.#retried.set(`${step}@${host}`, tried + 1);
+    say(`     ${step} on ${host} ${why}: ${what}; trying once more`);
+    return intents.answer(step, host, why === 'doubt' ? 'look-again' : 'retry');
+  }
+
+  /** Hosts that do not answer are attested to be off: in a drill that is known. */
+  #attestSilent(): void {
+    const { session, intents } = this.#options;
+    for (const name of [...namesOf(session.cluster, 'server'), ...namesOf(session.cluster, 'agent')]) {
+      if (session.runner.state.facts[name]?.reachable !== true)
+        intents.attest(name, 'practice: this host is dead on purpose', 'off');
+    }
+  }
+
+  #proof(): 'running' | 'done' | 'failed' {
+    const cell = this.#options.session.runner.state.cells[`fetch@${HERE}`];
+    if (cell?.status === 'done' || cell?.status === 'already') return 'done';
+    return cell?.status === 'failed' || cell?.status === 'doubt' ? 'failed' : 'running';
+  }
+
+  #sayNews(): void {
+    const { session, say } = this.#options;
+    const { scenario, state } = session.runner;
+    for (const cell of Object.values(state.cells)) {
+      const key = `${cell.step}@${cell.host}#${cell.attempt}:${cell.status}`;
+      if (cell.endedAt === undefined || this.#said.has(key)) continue;
+      this.#said.add(key);
+      const title = scenario === undefined ? cell.step : (findStep(scenario, cell.step)?.title ?? cell.step);
+      say(
+        `${duration(tookMs(cell)).padStart(9)}  ${cell.status.padEnd(7)} ${cell.host.padEnd(8)} ${title}: ${cell.trouble?.what ?? cell.evidence.join('; ')}`,
+      );
+    }
+  }
+
+  async #until(condition: () => boolean, what: string): Promise<void> {
+    const until = Date.now() + 120_000;
+    while (!condition()) {
+      this.#options.signal.throwIfAborted();
+      if (Date.now() > until) throw new Error(`waited two minutes for ${what}`);
+      await pause(50);
+    }
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import { EXIT, ProblemError } from '../../base/problem.js';
+import { inventoryPlaces, loadInventory } from '../../inventory/load.js';
+import type { Inventory } from '../../inventory/types.js';
+import { err } from '../output.js';
+import { stateDir } from '../places.js';
+
+export interface ConsoleOptions {
+  readonly inventory?: string;
+  readonly observe: boolean;
+  readonly plain: boolean;
+}
+
+export async function consoleCommand(options: ConsoleOptions): Promise<number> {
+  if (!(process.stdin.isTTY && process.stdout.isTTY)) {
+    err('The console needs a terminal. Without one: blackstart status, plan, verify, report (see blackstart --help).');
+    return EXIT.usage;
+  }
+  if (options.inventory === undefined && !inventoryPlaces().some((place) => existsSync(place))) {
+    throw new ProblemError(
+      {
+        id: 'no-inventory',
+        what: 'No inventory was found.',
+        where: inventoryPlaces().join(', '),
+        next: 'Write one (cluster.example.yaml shows how), name it with --inventory FILE, or practise first: blackstart drill',
+      },
+      EXIT.usage,
+    );
+  }
+  const inventory = await loadInventory(options.inventory === undefined ? {} : { file: options.inventory });
+  return openConsole({ inventory, observe: options.observe, plain: options.plain, fresh: false });
+}
+
+export async function openConsole(options: {
+  inventory: Inventory;
+  observe: boolean;
+  plain: boolean;
+  fresh: boolean;
+}): Promise<number> {
+  const { showConsole } = await import('../screen.js');
+  return showConsole({ ...options, state: stateDir() });
+}

@@ -1,0 +1,91 @@
+import { EXIT, ProblemError } from '../../base/problem.js';
+import { loadInventory } from '../../inventory/load.js';
+import { FAULTS } from '../../practice/faults.js';
+import { duration } from '../../record/report.js';
+import { playDrill } from '../auto.js';
+import { sessionIntents } from '../intents.js';
+import { err, json, out } from '../output.js';
+import { stateDir } from '../places.js';
+import { startPractice } from '../practice.js';
+import { Session } from '../session.js';
+import { scenarios } from '../views.js';
+import { openConsole } from './console.js';
+
+export interface DrillOptions {
+  readonly scenario: string;
+  readonly fault: readonly string[];
+  readonly seed: number;
+  readonly speed: number;
+  readonly auto: boolean;
+  readonly plain: boolean;
+  readonly json: boolean;
+}
+
+export async function drillCommand(options: DrillOptions): Promise<number> {
+  if (options.fault.includes('list')) {
+    for (const fault of FAULTS) out(`${fault.name.padEnd(20)} ${fault.description}`);
+    return EXIT.ok;
+  }
+  check(options);
+  if (!options.auto && !(process.stdin.isTTY && process.stdout.isTTY)) {
+    err('The console needs a terminal. Without one: blackstart drill --auto');
+    return EXIT.usage;
+  }
+  if (!options.json && options.auto)
+    out('Starting the practice cluster: 3 servers, 2 agents, a bucket of backups; nothing real is touched.');
+  const practice = await startPractice({ faults: options.fault, seed: options.seed, speed: options.speed });
+  try {
+    const inventory = await loadInventory({ file: practice.inventory });
+    if (!options.auto) return await openConsole({ inventory, observe: false, plain: options.plain, fresh: true });
+    return await auto(
+      options,
+      new Session({ inventory, state: stateDir(), observe: false, interactive: false, fresh: true }),
+    );
+  } finally {
+    practice.stop();
+  }
+}
+
+async function auto(options: DrillOptions, session: Session): Promise<number> {
+  const abort = new AbortController();
+  const interrupt = (): void => abort.abort(new Error('interrupted'));
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  session.start();
+  try {
+    const { result, exit } = await playDrill({
+      session,
+      intents: sessionIntents(session, () => {}),
+      scenario: options.scenario,
+      seed: options.seed,
+      signal: abort.signal,
+      say: options.json ? err : out,
+    });
+    if (options.json) json(result);
+    else
+      out(
+        result.recovered
+          ? `Recovered in ${duration(result.seconds * 1000)}.`
+          : `Not recovered: ${result.why ?? 'see above'}`,
+      );
+    return exit;
+  } catch (error) {
+    if (abort.signal.aborted) return EXIT.interrupted;
+    throw error;
+  } finally {
+    await session.close();
+  }
+}
+
+function check(options: DrillOptions): void {
+  const usage = (what: string, next: string): never => {
+    throw new ProblemError({ id: 'usage', what, next }, EXIT.usage);
+  };
+  if (!scenarios.has(options.scenario))
+    usage(`There is no scenario ${options.scenario}.`, `Known: ${[...scenarios.keys()].join(', ')}.`);
+  const names = new Set<string>(FAULTS.map((fault) => fault.name));
+  const wrong = options.fault.find((name) => !names.has(name));
+  if (wrong !== undefined) usage(`There is no fault ${wrong}.`, 'See: blackstart drill --fault list');
+  if (!Number.isFinite(options.speed) || options.speed <= 0)
+    usage('--speed takes a number above 0.', 'Example: --speed 10');
+}

@@ -1,0 +1,139 @@
+import { Command, CommanderError } from 'commander';
+import { EXIT, ProblemError } from '../base/problem.js';
+import { err, sayProblem } from './output.js';
+import { VERSION } from './version.js';
+
+const EXITS = `
+Exit codes: 0 yes · 1 no · 2 usage or configuration · 3 unreachable · 4 stopped by the operator
+            5 another operator acts · 70 a bug of ours · 130/143 interrupted`;
+
+/** Parses the command line and runs one command. Returns the exit code; throws nothing. */
+export async function run(argv: readonly string[]): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = new Command('blackstart')
+    .description('The console an operator opens when a K3s control plane is down.')
+    .version(VERSION)
+    .option('--inventory <file>', 'cluster.yaml (default: ./cluster.yaml, then the user’s configuration folder)')
+    .option('--observe', 'look only: no action is possible', false)
+    .option('--plain', 'plain lines instead of a full screen', false)
+    .addHelpText(
+      'after',
+      `\nExamples:\n  blackstart --inventory prod.yaml        open the console\n  blackstart --observe                    look at a cluster, change nothing\n  blackstart drill                        practise on an embedded cluster\n  blackstart plan full-restore            every command on every host, nothing executed\n${EXITS}`,
+    )
+    .exitOverride()
+    .showHelpAfterError('(see blackstart --help)')
+    .configureOutput({ writeErr: (text) => err(text.trimEnd()) })
+    .action(async (options: { inventory?: string; observe: boolean; plain: boolean }) => {
+      code = await (await import('./commands/console.js')).consoleCommand(options);
+    });
+  program
+    .command('drill')
+    .description('console on the embedded practice cluster')
+    .option('--scenario <id>', 'what to practise', 'full-restore')
+    .option('--fault <name...>', 'what else is broken; `list` names them', [])
+    .option('--seed <n>', 'seed of everything that is random in it', (text) => Number.parseInt(text, 10), 1)
+    .option('--speed <x>', 'how much faster than real its waits are', Number.parseFloat, 1)
+    .option('--auto', 'play the operator: no person needed', false)
+    .option('--plain', 'plain lines instead of a full screen', false)
+    .option('--json', 'one JSON document on standard output (with --auto)', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blackstart drill\n  blackstart drill --auto --scenario full-restore --speed 10\n  blackstart drill --fault dead-server',
+    )
+    .action(async (options) => {
+      code = await (await import('./commands/drill.js')).drillCommand(options);
+    });
+  program
+    .command('plan')
+    .argument('<scenario>', 'e.g. full-restore')
+    .description('every command on every host, nothing executed')
+    .option('--primary <host>', 'server to restore on')
+    .option('--snapshot <name>', 'backup to restore')
+    .option('--format <format>', 'text, markdown, shell or json', 'text')
+    .option('--json', 'the same as --format json', false)
+    .addHelpText('after', '\nExample:\n  blackstart plan full-restore --format markdown > plan.md')
+    .action(async (scenario: string, options) => {
+      code = await (await import('./commands/plan.js')).planCommand(scenario, { ...options, ...program.opts() });
+    });
+  program
+    .command('status')
+    .description('probes and triage, without the console; exit 0 healthy, 1 not, 3 unknown')
+    .option('--json', 'one JSON document', false)
+    .addHelpText('after', '\nExample:\n  blackstart status --inventory prod.yaml')
+    .action(async (options) => {
+      code = await (await import('./commands/status.js')).statusCommand({ ...options, ...program.opts() });
+    });
+  program
+    .command('backups')
+    .description('the catalogue with gaps, sizes, retention')
+    .option('--near <time>', 'the backup nearest to a time, e.g. "02:00", "yesterday 14:30", "-3h"')
+    .option('--json', 'one JSON document', false)
+    .addHelpText('after', '\nExample:\n  blackstart backups --near "yesterday 14:30"')
+    .action(async (options) => {
+      code = await (await import('./commands/backups.js')).backupsCommand({ ...options, ...program.opts() });
+    });
+  program
+    .command('verify')
+    .argument('[backup]', 'a file, or the name of a backup in the catalogue')
+    .description('proof without a restore')
+    .option('--latest', 'the newest backup in the catalogue', false)
+    .option('--token-file <file>', 'server token to try')
+    .option('--json', 'one JSON document', false)
+    .option('--quiet', 'no progress', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blackstart verify snapshot.db --token-file token\n  blackstart verify --latest --json',
+    )
+    .action(async (backup: string | undefined, options) => {
+      code = await (await import('./commands/verify.js')).verifyCommand(backup, { ...options, ...program.opts() });
+    });
+  program
+    .command('diff')
+    .arguments('<a> <b>')
+    .description('objects created, changed, deleted between two snapshot files')
+    .option('--json', 'one JSON document', false)
+    .addHelpText('after', '\nExample:\n  blackstart diff monday.db tuesday.db')
+    .action(async (a: string, b: string, options) => {
+      code = await (await import('./commands/diff.js')).diffCommand(a, b, options);
+    });
+  program
+    .command('runs')
+    .description('runs recorded on this machine')
+    .option('--json', 'one JSON document', false)
+    .action(async (options) => {
+      code = (await import('./commands/runs.js')).runsCommand(options);
+    });
+  program
+    .command('report')
+    .argument('[run]', 'id of a run; the newest when left out')
+    .description('what was done, how long it took, what was lost')
+    .option('--format <format>', 'markdown or json', 'markdown')
+    .option('--json', 'the same as --format json', false)
+    .addHelpText('after', '\nExample:\n  blackstart report > incident.md')
+    .action(async (id: string | undefined, options) => {
+      code = (await import('./commands/runs.js')).reportCommand(id, options);
+    });
+  program
+    .command('audit')
+    .description('checks on the record')
+    .command('verify')
+    .argument('[run]', 'id of a run; the newest when left out')
+    .description('walks the hash chain; exit 1 and the first bad entry when it was tampered with')
+    .option('--json', 'one JSON document', false)
+    .action(async (id: string | undefined, options) => {
+      code = (await import('./commands/runs.js')).auditCommand(id, options);
+    });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof ProblemError) {
+      sayProblem(error.problem);
+      return error.exit;
+    }
+    const { saveDetails } = await import('./bug.js');
+    err(`blackstart failed in a way that was not foreseen. Details: ${saveDetails(error)}`);
+    return EXIT.bug;
+  }
+}
