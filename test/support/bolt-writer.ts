@@ -73,7 +73,13 @@ class Image {
       const above: typeof level = [];
       for (let at = 0; at < level.length; at += 80) {
         const children = level.slice(at, at + 80);
-        above.push({ key: children[0]?.key ?? Buffer.alloc(0), page: this.#page(1, children.map(({ key, page }) => ({ key, value: Buffer.alloc(0), page }))) });
+        above.push({
+          key: children[0]?.key ?? Buffer.alloc(0),
+          page: this.#page(
+            1,
+            children.map(({ key, page }) => ({ key, value: Buffer.alloc(0), page })),
+          ),
+        });
       }
       level = above;
     }

@@ -50,7 +50,12 @@ export class TestS3 {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', this.endpoint);
     const range = request.headers.range;
-    this.requests.push({ method: request.method ?? '', url: url.pathname + url.search, range, authorization: request.headers.authorization ?? '' });
+    this.requests.push({
+      method: request.method ?? '',
+      url: url.pathname + url.search,
+      range,
+      authorization: request.headers.authorization ?? '',
+    });
     const { refuse } = this.faults;
     if (refuse !== undefined) return this.#error(response, refuse.status, refuse.code, refuse.extra, refuse.headers);
     const [, bucket, ...rest] = decodeURIComponent(url.pathname).split('/');
@@ -96,11 +101,21 @@ export class TestS3 {
     });
     const next = more ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : '';
     response.writeHead(200, { 'content-type': 'application/xml' });
-    response.end(`<?xml version="1.0"?><ListBucketResult><IsTruncated>${more}</IsTruncated>${next}${contents.join('')}</ListBucketResult>`);
+    response.end(
+      `<?xml version="1.0"?><ListBucketResult><IsTruncated>${more}</IsTruncated>${next}${contents.join('')}</ListBucketResult>`,
+    );
   }
 
-  #error(response: ServerResponse, status: number, code: string, extra = '', headers: Record<string, string> = {}): void {
+  #error(
+    response: ServerResponse,
+    status: number,
+    code: string,
+    extra = '',
+    headers: Record<string, string> = {},
+  ): void {
     response.writeHead(status, { 'content-type': 'application/xml', ...headers });
-    response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>${code} said the store</Message>${extra}</Error>`);
+    response.end(
+      `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${code} said the store</Message>${extra}</Error>`,
+    );
   }
 }
