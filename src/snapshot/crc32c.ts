@@ -1,19 +1,19 @@
 /**
  * CRC-32C (Castagnoli), the checksum `etcdutl snapshot status` prints as `hash` (facts 7.7).
  * Node's own `zlib.crc32` is the other polynomial, and the packages that wrap the processor's instruction need a
- * compiler, so this one is computed eight bytes at a time from tables ("slicing by eight").
+ * compiler, so this one is computed sixteen bytes at a time from tables ("slicing by sixteen").
  */
 
 const POLYNOMIAL = 0x82f63b78;
 
 function makeTables(): Int32Array {
-  const tables = new Int32Array(8 * 256);
+  const tables = new Int32Array(16 * 256);
   for (let byte = 0; byte < 256; byte++) {
     let crc = byte;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
     tables[byte] = crc;
   }
-  for (let slice = 1; slice < 8; slice++) {
+  for (let slice = 1; slice < 16; slice++) {
     for (let byte = 0; byte < 256; byte++) {
       const before = tables[(slice - 1) * 256 + byte] as number;
       tables[slice * 256 + byte] = (before >>> 8) ^ (tables[before & 0xff] as number);
@@ -31,7 +31,7 @@ const T = makeTables();
 export function crc32c(crc: number, bytes: Uint8Array, start: number, end: number): number {
   let c = ~crc;
   let at = start;
-  const wide = end - 8;
+  const wide = end - 16;
   // Typed array reads inside the bounds never give undefined: the casts below only say so.
   while (at <= wide) {
     c ^=
@@ -40,15 +40,23 @@ export function crc32c(crc: number, bytes: Uint8Array, start: number, end: numbe
       ((bytes[at + 2] as number) << 16) |
       ((bytes[at + 3] as number) << 24);
     c =
-      (T[0x700 + (c & 0xff)] as number) ^
-      (T[0x600 + ((c >>> 8) & 0xff)] as number) ^
-      (T[0x500 + ((c >>> 16) & 0xff)] as number) ^
-      (T[0x400 + (c >>> 24)] as number) ^
-      (T[0x300 + (bytes[at + 4] as number)] as number) ^
-      (T[0x200 + (bytes[at + 5] as number)] as number) ^
-      (T[0x100 + (bytes[at + 6] as number)] as number) ^
-      (T[bytes[at + 7] as number] as number);
-    at += 8;
+      (T[0xf00 + (c & 0xff)] as number) ^
+      (T[0xe00 + ((c >>> 8) & 0xff)] as number) ^
+      (T[0xd00 + ((c >>> 16) & 0xff)] as number) ^
+      (T[0xc00 + (c >>> 24)] as number) ^
+      (T[0xb00 + (bytes[at + 4] as number)] as number) ^
+      (T[0xa00 + (bytes[at + 5] as number)] as number) ^
+      (T[0x900 + (bytes[at + 6] as number)] as number) ^
+      (T[0x800 + (bytes[at + 7] as number)] as number) ^
+      (T[0x700 + (bytes[at + 8] as number)] as number) ^
+      (T[0x600 + (bytes[at + 9] as number)] as number) ^
+      (T[0x500 + (bytes[at + 10] as number)] as number) ^
+      (T[0x400 + (bytes[at + 11] as number)] as number) ^
+      (T[0x300 + (bytes[at + 12] as number)] as number) ^
+      (T[0x200 + (bytes[at + 13] as number)] as number) ^
+      (T[0x100 + (bytes[at + 14] as number)] as number) ^
+      (T[bytes[at + 15] as number] as number);
+    at += 16;
   }
   for (; at < end; at++) c = (c >>> 8) ^ (T[(c ^ (bytes[at] as number)) & 0xff] as number);
   return ~c;

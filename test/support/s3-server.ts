@@ -57,20 +57,35 @@ export class TestS3 {
       authorization: request.headers.authorization ?? '',
     });
     const { refuse } = this.faults;
-    if (refuse !== undefined) return this.#error(response, refuse.status, refuse.code, refuse.extra, refuse.headers);
+    if (refuse !== undefined) {
+      this.#error(response, refuse.status, refuse.code, refuse.extra, refuse.headers);
+      return;
+    }
     const [, bucket, ...rest] = decodeURIComponent(url.pathname).split('/');
-    if (bucket !== this.bucket) return this.#error(response, 404, 'NoSuchBucket');
+    if (bucket !== this.bucket) {
+      this.#error(response, 404, 'NoSuchBucket');
+      return;
+    }
     const key = rest.join('/');
-    if (key === '') return this.#list(url, response);
+    if (key === '') {
+      this.#list(url, response);
+      return;
+    }
     const object = this.objects.get(key);
-    if (object === undefined) return this.#error(response, 404, 'NoSuchKey');
+    if (object === undefined) {
+      this.#error(response, 404, 'NoSuchKey');
+      return;
+    }
     this.#object(request, response, object.body, range);
   }
 
   #object(request: IncomingMessage, response: ServerResponse, body: Buffer, range: string | undefined): void {
     const etag = `"${createHash('md5').update(body).digest('hex')}"`;
     const match = request.headers['if-match'];
-    if (match !== undefined && match !== etag) return this.#error(response, 412, 'PreconditionFailed');
+    if (match !== undefined && match !== etag) {
+      this.#error(response, 412, 'PreconditionFailed');
+      return;
+    }
     const found = this.faults.noRange === true ? null : /^bytes=(\d+)-(\d*)$/.exec(range ?? '');
     const from = Number(found?.[1] ?? 0);
     const to = found?.[2] ? Math.min(Number(found[2]) + 1, body.length) : body.length;
