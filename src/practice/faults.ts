@@ -9,19 +9,36 @@ export const FAULTS = [
   { name: 'healthy', description: 'Nothing is broken: three voters, two agents, all Ready.' },
   { name: 'dead-server', description: 'node-3 has no power: nothing answers on its SSH port.' },
   { name: 'hung-server', description: 'node-3 accepts SSH connections and then never says a word.' },
-  { name: 'lost-quorum', description: 'node-2 and node-3 have lost power; the data of node-1 is sound and its K3s still runs without a leader.' },
-  { name: 'wrong-passphrase', description: 'The passphrase file holds another passphrase than the backups were made with.' },
+  {
+    name: 'lost-quorum',
+    description:
+      'node-2 and node-3 have lost power; the data of node-1 is sound and its K3s still runs without a leader.',
+  },
+  {
+    name: 'wrong-passphrase',
+    description: 'The passphrase file holds another passphrase than the backups were made with.',
+  },
   { name: 'wrong-token', description: 'The token file holds another token than the snapshots were made with.' },
   { name: 'truncated-backup', description: 'The newest backup object ends early, as after an upload that broke off.' },
-  { name: 'damaged-backup', description: 'The newest backup decrypts well, but one byte of the snapshot inside is flipped.' },
-  { name: 'foreign-backup', description: "The newest backup holds a snapshot of another cluster (a recorded K3s v1.32.1 with its own CA; its token has the lab's words)." },
+  {
+    name: 'damaged-backup',
+    description: 'The newest backup decrypts well, but one byte of the snapshot inside is flipped.',
+  },
+  {
+    name: 'foreign-backup',
+    description:
+      "The newest backup holds a snapshot of another cluster (a recorded K3s v1.32.1 with its own CA; its token has the lab's words).",
+  },
   { name: 'empty-bucket', description: 'The bucket is there and holds nothing.' },
   { name: 'missing-bucket', description: 'The bucket does not exist (NoSuchBucket).' },
   { name: 'denied-bucket', description: 'The key is known and may do nothing (AccessDenied).' },
   { name: 'wrong-key', description: 'The secret key file holds another key (SignatureDoesNotMatch).' },
   { name: 'throttled-bucket', description: 'The bucket answers 503 SlowDown to every second request.' },
   { name: 'slow-bucket', description: 'Downloads run at about 100 kB/s.' },
-  { name: 'dropped-downloads', description: 'The first two downloads of every object lose their connection after 100 kB.' },
+  {
+    name: 'dropped-downloads',
+    description: 'The first two downloads of every object lose their connection after 100 kB.',
+  },
   { name: 'dropped-connections', description: 'Every SSH connection to a server is cut after 20 seconds.' },
   { name: 'disk-full', description: 'node-1 has 60 MB of disk left.' },
   { name: 'slow-disk', description: 'Writing a MiB on node-1 takes 200 ms more.' },
@@ -29,15 +46,29 @@ export const FAULTS = [
   { name: 'sudo-nopassword', description: 'Login as ops; sudo needs no password.' },
   { name: 'sudo-denied', description: 'Login as ops, who is not in the sudoers file.' },
   { name: 'not-installed', description: 'node-2 has no K3s.' },
-  { name: 'sqlite', description: 'node-1 keeps its data in SQLite, not in etcd. The file is empty: no SQLite K3s was recorded.' },
-  { name: 'openrc', description: 'The hosts were booted with OpenRC: systemctl says so. No OpenRC host was recorded; the words are systemd’s own.' },
+  {
+    name: 'sqlite',
+    description: 'node-1 keeps its data in SQLite, not in etcd. The file is empty: no SQLite K3s was recorded.',
+  },
+  {
+    name: 'openrc',
+    description:
+      'The hosts were booted with OpenRC: systemctl says so. No OpenRC host was recorded; the words are systemd’s own.',
+  },
   { name: 'db-mount-point', description: 'db/etcd of node-1 is a mount point: it cannot be renamed.' },
-  { name: 'reset-fails-once', description: 'The first reset on node-1 is killed after three seconds, as by the kernel for want of memory.' },
+  {
+    name: 'reset-fails-once',
+    description: 'The first reset on node-1 is killed after three seconds, as by the kernel for want of memory.',
+  },
   { name: 'server-url-in-env', description: 'K3S_URL stands in the service environment file of node-1.' },
   { name: 'slow-start', description: 'K3s takes six times as long on every node.' },
   { name: 'peer-starts-early', description: 'Somebody starts K3s on node-2 every twenty seconds.' },
   { name: 'custom-data-dir', description: 'K3s keeps its data in /data/k3s.' },
-  { name: 'earlier-attempt', description: 'Somebody already tried: node-1 has an etcd-old directory with the original data from a reset of a truncated file.' },
+  {
+    name: 'earlier-attempt',
+    description:
+      'Somebody already tried: node-1 has an etcd-old directory with the original data from a reset of a truncated file.',
+  },
 ] as const satisfies readonly FaultInfo[];
 
 export type FaultName = (typeof FAULTS)[number]['name'];

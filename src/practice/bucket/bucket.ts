@@ -31,7 +31,8 @@ function flipped(): Uint8Array {
 function newest(faults: ReadonlySet<FaultName>): () => Promise<Uint8Array> {
   if (faults.has('foreign-backup')) return () => encryptOnce('foreign', () => snapshot('foreign'));
   if (faults.has('damaged-backup')) return () => encryptOnce('flipped', flipped);
-  if (faults.has('truncated-backup')) return async () => (await encryptOnce('s2', () => snapshot('s2'))).slice(0, 200_000);
+  if (faults.has('truncated-backup'))
+    return async () => (await encryptOnce('s2', () => snapshot('s2'))).slice(0, 200_000);
   return () => encryptOnce('s2', () => snapshot('s2'));
 }
 
@@ -50,7 +51,13 @@ export class Bucket {
     this.#native(now);
   }
 
-  #put(key: string, modified: number, bytes: BucketObject['bytes'], meta: BucketObject['meta'] = {}, type = 'application/octet-stream'): void {
+  #put(
+    key: string,
+    modified: number,
+    bytes: BucketObject['bytes'],
+    meta: BucketObject['meta'] = {},
+    type = 'application/octet-stream',
+  ): void {
     this.objects.set(key, { key, modified, type, meta, bytes });
   }
 
@@ -70,10 +77,20 @@ export class Bucket {
   }
 
   #native(now: number): void {
-    const meta = { 'k3s-cluster-id': '7115d861-e534-435c-8472-f22f8234af39', 'k3s-node-name': 'node-1', 'k3s-token-hash': '90a69bb34d8c' };
+    const meta = {
+      'k3s-cluster-id': '7115d861-e534-435c-8472-f22f8234af39',
+      'k3s-node-name': 'node-1',
+      'k3s-token-hash': '90a69bb34d8c',
+    };
     const at = (name: string): number => Math.min(now, Number(name.match(/(\d{10})/)?.[1] ?? 0) * 1000);
     this.#put(`${NATIVE}on-demand-node-1-1795342572`, at('1795342572'), async () => snapshot('s3'), meta);
-    this.#put(`${NATIVE}pre-upgrade-node-1-1795342556.zip`, at('1795342556'), async () => dataBytes('s2.zip'), meta, 'application/zip');
+    this.#put(
+      `${NATIVE}pre-upgrade-node-1-1795342556.zip`,
+      at('1795342556'),
+      async () => dataBytes('s2.zip'),
+      meta,
+      'application/zip',
+    );
   }
 
   /** Stores an object, as PutObject. */
@@ -86,7 +103,9 @@ export class Bucket {
   async etag(object: BucketObject): Promise<string> {
     const known = this.#etags.get(object.key);
     if (known !== undefined) return known;
-    const tag = `"${createHash('md5').update(await object.bytes()).digest('hex')}"`;
+    const tag = `"${createHash('md5')
+      .update(await object.bytes())
+      .digest('hex')}"`;
     this.#etags.set(object.key, tag);
     return tag;
   }

@@ -17,7 +17,11 @@ export function encryptOnce(name: string, plain: () => Uint8Array): Promise<Uint
       message: await createMessage({ binary: plain().slice() }),
       passwords: [PASSPHRASE],
       format: 'binary',
-      config: { aeadProtect: false, preferredCompressionAlgorithm: enums.compression.zlib, preferredSymmetricAlgorithm: enums.symmetric.aes256 },
+      config: {
+        aeadProtect: false,
+        preferredCompressionAlgorithm: enums.compression.zlib,
+        preferredSymmetricAlgorithm: enums.symmetric.aes256,
+      },
     })) as Uint8Array)();
   made.set(name, making);
   return making;

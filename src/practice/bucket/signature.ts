@@ -12,7 +12,8 @@ export interface Refusal {
 }
 
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
-const encode = (text: string): string => encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+const encode = (text: string): string =>
+  encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 
 function canonicalQuery(query: string): string {
   return query
@@ -30,27 +31,56 @@ function canonicalQuery(query: string): string {
 /** Verifies an AWS Signature Version 4 header; undefined when it is right. */
 export function refusalOf(request: IncomingMessage, now: number): Refusal | undefined {
   const header = request.headers.authorization ?? '';
-  const match = /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/s3\/aws4_request,\s*SignedHeaders=([^,]+),\s*Signature=([0-9a-f]{64})$/.exec(header);
+  const match =
+    /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/s3\/aws4_request,\s*SignedHeaders=([^,]+),\s*Signature=([0-9a-f]{64})$/.exec(
+      header,
+    );
   if (!match) return { status: 403, code: 'AccessDenied', message: 'Access Denied.' };
   const [, key = '', day = '', region = '', signed = '', signature = ''] = match;
-  if (key !== ACCESS_KEY) return { status: 403, code: 'InvalidAccessKeyId', message: 'The Access Key Id you provided does not exist in our records.' };
+  if (key !== ACCESS_KEY)
+    return {
+      status: 403,
+      code: 'InvalidAccessKeyId',
+      message: 'The Access Key Id you provided does not exist in our records.',
+    };
   const stamp = String(request.headers['x-amz-date'] ?? '');
   const when = Date.parse(stamp.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
   if (Number.isNaN(when) || Math.abs(when - now) > 15 * 60_000) {
-    return { status: 403, code: 'RequestTimeTooSkewed', message: 'The difference between the request time and the current time is too large.' };
+    return {
+      status: 403,
+      code: 'RequestTimeTooSkewed',
+      message: 'The difference between the request time and the current time is too large.',
+    };
   }
   const [path = '/', query = ''] = (request.url ?? '/').split('?');
   const headers = signed
     .split(';')
-    .map((name) => `${name}:${String(request.headers[name] ?? '').trim().replace(/\s+/g, ' ')}\n`)
+    .map(
+      (name) =>
+        `${name}:${String(request.headers[name] ?? '')
+          .trim()
+          .replace(/\s+/g, ' ')}\n`,
+    )
     .join('');
-  const canonical = [request.method, path, canonicalQuery(query), headers, signed, request.headers['x-amz-content-sha256'] ?? ''].join('\n');
+  const canonical = [
+    request.method,
+    path,
+    canonicalQuery(query),
+    headers,
+    signed,
+    request.headers['x-amz-content-sha256'] ?? '',
+  ].join('\n');
   const scope = `${day}/${region}/s3/aws4_request`;
   const text = ['AWS4-HMAC-SHA256', stamp, scope, createHash('sha256').update(canonical).digest('hex')].join('\n');
   const signing = hmac(hmac(hmac(hmac(`AWS4${SECRET_KEY}`, day), region), 's3'), 'aws4_request');
   const right = hmac(signing, text);
   if (!timingSafeEqual(right, Buffer.from(signature, 'hex'))) {
-    return { status: 403, code: 'SignatureDoesNotMatch', message: 'The request signature we calculated does not match the signature you provided. Check your key and signing method.' };
+    return {
+      status: 403,
+      code: 'SignatureDoesNotMatch',
+      message:
+        'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
+    };
   }
   return undefined;
 }

@@ -8,7 +8,8 @@ export function beginAgent(ports: K3sPorts, state: K3sState): void {
   state.vars.PIP = hostOf(state.options.server ?? '');
   if (state.options.server === undefined) {
     log(ports, state, 'fatal', 'Error: --server is required');
-    return ports.exit(1);
+    ports.exit(1);
+    return;
   }
   play(ports, state, 'agent-begin');
   state.listening = ['127.0.0.1:6444'];
@@ -19,7 +20,8 @@ function serversOf(ports: K3sPorts, state: K3sState): string[] {
   const file = `${state.options.dataDir}/agent/etc/k3s-agent-load-balancer.json`;
   const known = new Set([hostOf(state.options.server ?? '')]);
   if (ports.files.exists(file)) {
-    for (const match of ports.files.text(file).matchAll(/"([0-9.]+):6443"/g)) if (match[1] !== undefined) known.add(match[1]);
+    for (const match of ports.files.text(file).matchAll(/"([0-9.]+):6443"/g))
+      if (match[1] !== undefined) known.add(match[1]);
   }
   return [...known];
 }
@@ -32,7 +34,13 @@ export function agentPhase(ports: K3sPorts, state: K3sState, phase: string): boo
     .find((server) => server?.leading && ports.etcd.lineage(server.lineage).apiSince > 0);
   if (via === undefined) {
     state.kubelet = false;
-    if (!state.ready) log(ports, state, 'error', `failed to validate connection to cluster at ${state.options.server}: failed to get CA certs: Get "https://127.0.0.1:6444/cacerts": EOF`);
+    if (!state.ready)
+      log(
+        ports,
+        state,
+        'error',
+        `failed to validate connection to cluster at ${state.options.server}: failed to get CA certs: Get "https://127.0.0.1:6444/cacerts": EOF`,
+      );
     ports.after(5000, { kind: 'phase', phase });
     return true;
   }

@@ -6,13 +6,16 @@ import type { K3sPorts, K3sState } from './ports.js';
 
 /** The password this process works with: of its token, else of the token file on disk. */
 export function password(ports: Pick<K3sPorts, 'files'>, state: K3sState): string | undefined {
-  const token = state.options.token ?? (ports.files.exists(at.token(state)) ? ports.files.text(at.token(state)).trim() : undefined);
+  const token =
+    state.options.token ?? (ports.files.exists(at.token(state)) ? ports.files.text(at.token(state)).trim() : undefined);
   return token === undefined ? undefined : tokenPassword(token);
 }
 
 /** sha256 of the CA on disk, as the full token carries it. */
 function caHash(ports: K3sPorts, state: K3sState): string {
-  return createHash('sha256').update(ports.files.read(at.ca(state))).digest('hex');
+  return createHash('sha256')
+    .update(ports.files.read(at.ca(state)))
+    .digest('hex');
 }
 
 /**
@@ -42,7 +45,8 @@ function writeIfOther(ports: K3sPorts, path: string, text: string): void {
 export function makeFreshCa(ports: K3sPorts, state: K3sState): void {
   const tls = `${at.server(state)}/tls`;
   ports.files.mkdir(`${tls}/etcd`, { parents: true, mode: 0o700 });
-  const made = (name: string): string => `-----BEGIN CERTIFICATE-----\n${name} ${ports.hex(64)}\n-----END CERTIFICATE-----\n`;
+  const made = (name: string): string =>
+    `-----BEGIN CERTIFICATE-----\n${name} ${ports.hex(64)}\n-----END CERTIFICATE-----\n`;
   for (const name of ['server-ca.crt', 'client-ca.crt', 'etcd/server-ca.crt', 'etcd/peer-ca.crt']) {
     ports.files.write(`${tls}/${name}`, made(name));
     ports.files.write(`${tls}/${name.replace('.crt', '.key')}`, made(name), 0o600);

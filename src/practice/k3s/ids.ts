@@ -5,7 +5,10 @@ import { createHash } from 'node:crypto';
  * cluster token, so the ids after a restore differ from those of a first start and are the same for every restore.
  */
 export function memberId(peerUrl: string, origin: 'new' | 'restore'): string {
-  return createHash('sha1').update(peerUrl + (origin === 'new' ? 'etcd-cluster' : '')).digest('hex').slice(0, 16);
+  return createHash('sha1')
+    .update(peerUrl + (origin === 'new' ? 'etcd-cluster' : ''))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 /** etcd's cluster id: computed from the ids of the first members. */

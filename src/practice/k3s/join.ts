@@ -46,7 +46,8 @@ export function joinPhase(ports: K3sPorts, state: K3sState, phase: string, up: (
       return addLearner(ports, state, up);
     case 'join-named':
       return withMember(ports, state, (lineage) => {
-        for (const member of lineage.members) if (member.id === state.wal?.member) member.name = state.vars.MEMBER ?? '';
+        for (const member of lineage.members)
+          if (member.id === state.wal?.member) member.name = state.vars.MEMBER ?? '';
         state.led = lineage.leaderSince > 0;
       });
     case 'join-promote':
@@ -86,14 +87,20 @@ function current(ports: K3sPorts, state: K3sState): Supervisor | undefined {
 function addLearner(ports: K3sPorts, state: K3sState, up: () => void): boolean {
   const via = current(ports, state);
   if (via === undefined || !via.leading) {
-    state.vars.FATAL = 'Error: starting kubernetes: failed to start cluster: start managed database: etcd cluster join failed: context deadline exceeded';
+    state.vars.FATAL =
+      'Error: starting kubernetes: failed to start cluster: start managed database: etcd cluster join failed: context deadline exceeded';
     ports.after(0, { kind: 'phase', phase: 'fatal' });
     return true;
   }
   const lineage = ports.etcd.lineage(via.lineage);
   if (lineage.members.some((member) => member.learner)) {
     // Only one learner at a time (R54).
-    log(ports, state, 'info', 'Waiting for other members to finish joining etcd cluster: etcdserver: too many learner members in cluster');
+    log(
+      ports,
+      state,
+      'info',
+      'Waiting for other members to finish joining etcd cluster: etcdserver: too many learner members in cluster',
+    );
     ports.after(5000, { kind: 'phase', phase: 'join-add' });
     return true;
   }

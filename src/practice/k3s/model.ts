@@ -1,11 +1,11 @@
 import { agentPhase, beginAgent } from './agent.js';
 import { joinPhase } from './join.js';
+import type { Options } from './options.js';
 import { at } from './paths.js';
 import type { K3sEvent, K3sPorts, K3sState } from './ports.js';
 import { beginReset, resetPhase, stopReset } from './reset.js';
 import { beginServer, etcdUp, leaderFound, leaderLost, registerNode, serverPhase } from './server.js';
 import { log, play, speakLines } from './speak.js';
-import type { Options } from './options.js';
 
 /** How K3s says its version (`a-healthy/node-1.k3s-version.out`). */
 export const VERSION_TEXT = 'k3s version v1.35.0+k3s1 (00000000)\ngo version go1.26.8\n';
@@ -55,30 +55,47 @@ export function beginK3s(ports: K3sPorts, state: K3sState): void {
 }
 
 function begin(ports: K3sPorts, state: K3sState): void {
-  if (state.options.command === 'agent') return beginAgent(ports, state);
+  if (state.options.command === 'agent') {
+    beginAgent(ports, state);
+    return;
+  }
   const no = refusal(ports, state);
   if (no !== undefined) {
     log(ports, state, 'fatal', `Error: ${no}`);
-    return ports.exit(1);
+    ports.exit(1);
+    return;
   }
   if (state.options.clusterReset) {
     state.phase = 'reset';
-    return beginReset(ports, state);
+    beginReset(ports, state);
+    return;
   }
   beginServer(ports, state);
 }
 
 /** Something happened to a running process: its time came, its peers found or lost a leader. */
 export function k3sEvent(ports: K3sPorts, state: K3sState, event: K3sEvent): void {
-  if (event.kind === 'say') return speakLines(ports, state, event.script, event.from, event.to);
+  if (event.kind === 'say') {
+    speakLines(ports, state, event.script, event.from, event.to);
+    return;
+  }
   if (event.kind === 'leader') {
     if (state.phase !== 'reset') leaderFound(ports, state);
     return;
   }
-  if (event.kind === 'leaderless') return leaderLost(ports, state);
+  if (event.kind === 'leaderless') {
+    leaderLost(ports, state);
+    return;
+  }
   const { phase } = event;
-  if (phase === 'begin') return begin(ports, state);
-  if (phase === 'stopped') return ports.exit(0);
+  if (phase === 'begin') {
+    begin(ports, state);
+    return;
+  }
+  if (phase === 'stopped') {
+    ports.exit(0);
+    return;
+  }
   if (resetPhase(ports, state, phase) || agentPhase(ports, state, phase)) return;
   const up = (): void => etcdUp(ports, state);
   const ready = (): void => {
@@ -95,7 +112,10 @@ export function k3sEvent(ports: K3sPorts, state: K3sState, event: K3sEvent): voi
 
 /** SIGTERM or SIGINT. A server takes 0.1 to 1.3 s to stop, with or without quorum. */
 export function k3sTerminate(ports: K3sPorts, state: K3sState): void {
-  if (state.phase === 'reset') return stopReset(ports, state);
+  if (state.phase === 'reset') {
+    stopReset(ports, state);
+    return;
+  }
   log(ports, state, 'info', 'Shutdown request received');
   if (state.etcdUp) log(ports, state, 'info', 'Stopping etcd server...');
   state.api = 'down';

@@ -11,7 +11,6 @@ const PREFIX = 'Error: starting kubernetes: failed to start cluster: start manag
 const RESTORE_AT = 949;
 const LOOPBACK = ['127.0.0.1:2379', '127.0.0.1:2380', '127.0.0.1:2381', '127.0.0.1:2382'];
 
-
 function fail(ports: K3sPorts, state: K3sState, message: string): void {
   log(ports, state, 'fatal', message);
   ports.exit(1);
@@ -46,7 +45,8 @@ export function beginReset(ports: K3sPorts, state: K3sState): void {
     files.mkdir(etcd, { mode: 0o700 });
     const lines = transcript('reset-begin');
     for (const [index, line] of lines.entries()) {
-      if (index >= 2) ports.after(line.ms - (lines[0]?.ms ?? 0), { kind: 'say', script: 'reset-begin', from: index, to: index + 1 });
+      if (index >= 2)
+        ports.after(line.ms - (lines[0]?.ms ?? 0), { kind: 'say', script: 'reset-begin', from: index, to: index + 1 });
     }
   } else {
     play(ports, state, fresh ? 'reset-newhost-begin' : 'reset-begin');
@@ -86,7 +86,8 @@ function restore(ports: K3sPorts, state: K3sState): void {
     if (files.exists(at.flag(state))) {
       const text = transcript('reset-running-twice').at(-1)?.text ?? '';
       say(ports, state, text);
-      return ports.exit(1);
+      ports.exit(1);
+      return;
     }
     const wal = ports.etcd.read(at.etcd(state));
     const name = memberName(ports, state, true);
@@ -108,7 +109,8 @@ function restore(ports: K3sPorts, state: K3sState): void {
     const what = missing ? 'snapshot path does not exist' : 'snapshot path must be a file, not a directory';
     log(ports, state, 'fatal', `${PREFIX}etcd: ${what}: ${path}`);
     log(ports, state, 'info', 'Polling for API server readiness: GET /readyz failed: context canceled');
-    return ports.exit(1);
+    ports.exit(1);
+    return;
   }
   let bytes = files.read(full);
   state.vars.PATH = path;
@@ -117,7 +119,8 @@ function restore(ports: K3sPorts, state: K3sState): void {
     try {
       bytes = unzipSingle(bytes);
     } catch (error) {
-      return fail(ports, state, `${PREFIX}${error instanceof Error ? error.message : String(error)}`);
+      fail(ports, state, `${PREFIX}${error instanceof Error ? error.message : String(error)}`);
+      return;
     }
     state.vars.PATH = path.slice(0, -'.zip'.length);
   }
@@ -133,7 +136,8 @@ function intoPlace(ports: K3sPorts, state: K3sState, bytes: Uint8Array): void {
   try {
     files.rename(etcd, `${at.db(state)}/${state.vars.OLD}`);
   } catch {
-    return fail(ports, state, `${PREFIX}rename ${etcd} ${at.db(state)}/${state.vars.OLD}: device or resource busy`);
+    fail(ports, state, `${PREFIX}rename ${etcd} ${at.db(state)}/${state.vars.OLD}: device or resource busy`);
+    return;
   }
   const lines = transcript('reset-restore');
   const check = checkSnapshot(bytes);
@@ -141,19 +145,26 @@ function intoPlace(ports: K3sPorts, state: K3sState, bytes: Uint8Array): void {
     files.mkdir(`${etcd}/member/snap`, { parents: true, mode: 0o700 });
     files.write(`${etcd}/member/snap/db`, check.image, 0o600);
   } catch {
-    return fail(ports, state, `${PREFIX}write ${etcd}/member/snap/db: no space left on device`);
+    fail(ports, state, `${PREFIX}write ${etcd}/member/snap/db: no space left on device`);
+    return;
   }
   if (check.kind !== 'good') {
     for (const line of lines.slice(0, 2)) say(ports, state, line.text);
     log(ports, state, 'info', 'Shutdown request received');
-    log(ports, state, 'info', 'Polling for API server readiness: GET /readyz failed: Get "https://127.0.0.1:6444/readyz?timeout=15s&verbose=": context canceled');
+    log(
+      ports,
+      state,
+      'info',
+      'Polling for API server readiness: GET /readyz failed: Get "https://127.0.0.1:6444/readyz?timeout=15s&verbose=": context canceled',
+    );
     log(ports, state, 'warning', 'failed to list etcd members: context canceled');
     const numbers = (hash: Uint8Array): string => `[${[...hash].join(' ')}]`;
     const text =
       check.kind === 'missing-hash'
         ? 'snapshot missing hash but --skip-hash-check=false'
         : `expected sha256 ${numbers(check.expected)}, got ${numbers(check.got)}`;
-    return fail(ports, state, PREFIX + text);
+    fail(ports, state, PREFIX + text);
+    return;
   }
   const name = memberName(ports, state, true);
   const keys = bootstrapKeys(check.image);
@@ -162,9 +173,14 @@ function intoPlace(ports: K3sPorts, state: K3sState, bytes: Uint8Array): void {
   try {
     // The flag is there before etcd is known to start (R4).
     files.write(at.flag(state), '', 0o600);
-    state.wal = ports.etcd.begin(etcd, { name, ip: ports.ip }, { kind: 'restore', image: check.image, tokenHash: hash });
+    state.wal = ports.etcd.begin(
+      etcd,
+      { name, ip: ports.ip },
+      { kind: 'restore', image: check.image, tokenHash: hash },
+    );
   } catch {
-    return fail(ports, state, `${PREFIX}preallocate ${etcd}/member/wal.tmp: no space left on device`);
+    fail(ports, state, `${PREFIX}preallocate ${etcd}/member/wal.tmp: no space left on device`);
+    return;
   }
   describe(ports, state, name);
   ports.after(play(ports, state, 'reset-restore'), { kind: 'phase', phase: 'reset-etcd' });
@@ -181,12 +197,15 @@ function describe(ports: K3sPorts, state: K3sState, name: string): void {
 function checkToken(ports: K3sPorts, state: K3sState): void {
   const known = password(ports, state);
   if (known === undefined) {
-    const text = 'failed to normalize server token; must be in format K10<CA-HASH>::<USERNAME>:<PASSWORD> or <PASSWORD>';
-    return fail(ports, state, text);
+    const text =
+      'failed to normalize server token; must be in format K10<CA-HASH>::<USERNAME>:<PASSWORD> or <PASSWORD>';
+    fail(ports, state, text);
+    return;
   }
   const lineage = ports.etcd.lineage(state.wal?.lineage ?? '');
   if (lineage.tokenHash !== tokenHash(known)) {
-    return fail(ports, state, 'bootstrap data already found and encrypted with different token');
+    fail(ports, state, 'bootstrap data already found and encrypted with different token');
+    return;
   }
   if (state.options.clusterReset && !state.ready) {
     state.ready = true;

@@ -26,13 +26,16 @@ export function beginServer(ports: K3sPorts, state: K3sState): void {
   if (ports.taken(6443) || ports.taken(6444)) {
     for (const line of transcript('reset-begin').slice(0, 1)) say(ports, state, line.text);
     log(ports, state, 'fatal', 'Error: listen tcp :6443: bind: address already in use');
-    return ports.exit(1);
+    ports.exit(1);
+    return;
   }
   tombstone(ports, state);
   const start = kindOfStart(ports, state);
   const fresh = !files.exists(at.ca(state));
   state.vars.BOOT =
-    start === 'existing' ? 'Managed etcd cluster bootstrap already complete and initialized' : 'Managed etcd cluster initializing';
+    start === 'existing'
+      ? 'Managed etcd cluster bootstrap already complete and initialized'
+      : 'Managed etcd cluster initializing';
   state.vars.START = start;
   if (start === 'existing' && !localBootstrap(ports, state)) return;
   files.mkdir(at.db(state), { parents: true, mode: 0o700 });
@@ -44,7 +47,10 @@ export function beginServer(ports: K3sPorts, state: K3sState): void {
   state.listening = ['*:6443', '127.0.0.1:6444'];
   state.supervisor = 'starting';
   ports.after(300, { kind: 'phase', phase: 'supervisor' });
-  if (start === 'join') return joinCluster(ports, state);
+  if (start === 'join') {
+    joinCluster(ports, state);
+    return;
+  }
   if (start === 'existing') {
     const wal = ports.etcd.read(at.etcd(state));
     state.wal = wal ?? { lineage: '', member: '' };
@@ -126,7 +132,10 @@ function describe(ports: K3sPorts, state: K3sState): void {
 
 /** Opens etcd's ports and says so to its peers. */
 export function etcdUp(ports: K3sPorts, state: K3sState): void {
-  state.listening.push(...LOOPBACK_PORTS.map((port) => `127.0.0.1:${port}`), ...CLUSTER_PORTS.map((port) => `${ports.ip}:${port}`));
+  state.listening.push(
+    ...LOOPBACK_PORTS.map((port) => `127.0.0.1:${port}`),
+    ...CLUSTER_PORTS.map((port) => `${ports.ip}:${port}`),
+  );
   state.etcdUp = true;
   state.phase = 'waiting for a leader';
 }
@@ -288,7 +297,10 @@ export function registerNode(ports: K3sPorts, state: K3sState): void {
   if (state.wal === undefined) return;
   const lineage = ports.etcd.lineage(state.wal.lineage);
   const name = state.options.nodeName ?? ports.node;
-  const annotations = { 'etcd.k3s.cattle.io/node-address': ports.ip, 'etcd.k3s.cattle.io/node-name': state.vars.MEMBER ?? name };
+  const annotations = {
+    'etcd.k3s.cattle.io/node-address': ports.ip,
+    'etcd.k3s.cattle.io/node-name': state.vars.MEMBER ?? name,
+  };
   const known = lineage.nodes.find((node) => node.name === name);
   if (known !== undefined) {
     known.annotations = { ...known.annotations, ...annotations };

@@ -27,7 +27,13 @@ export async function execute(node: PracticeNode, command: string, options: Exec
   if (options.signal?.aborted) hangUp();
   options.signal?.addEventListener('abort', hangUp, { once: true });
   const run = {
-    env: { PATH: LOGIN_PATH, HOME: user === 'root' ? '/root' : `/home/${user}`, USER: user, LOGNAME: user, SHELL: '/bin/bash' },
+    env: {
+      PATH: LOGIN_PATH,
+      HOME: user === 'root' ? '/root' : `/home/${user}`,
+      USER: user,
+      LOGNAME: user,
+      SHELL: '/bin/bash',
+    },
     cwd: user === 'root' ? '/root' : `/home/${user}`,
     user,
     stdin: once(options.stdin),
@@ -50,7 +56,10 @@ export async function execute(node: PracticeNode, command: string, options: Exec
   const words = simpleCommand(command);
   let code: number;
   try {
-    code = words === undefined ? await runScript(node, { ...run, argv: ['bash', '-c', command] }, command, [], '') : await runProgram(node, { ...run, argv: words });
+    code =
+      words === undefined
+        ? await runScript(node, { ...run, argv: ['bash', '-c', command] }, command, [], '')
+        : await runProgram(node, { ...run, argv: words });
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     code = 143;
@@ -58,7 +67,10 @@ export async function execute(node: PracticeNode, command: string, options: Exec
     options.signal?.removeEventListener('abort', hangUp);
     node.endProc(proc.pid);
   }
-  const signal = live.killedBy === undefined ? undefined : ({ 9: 'KILL', 15: 'TERM', 1: 'HUP' } as const)[live.killedBy as 9 | 15 | 1];
+  const signal =
+    live.killedBy === undefined
+      ? undefined
+      : ({ 9: 'KILL', 15: 'TERM', 1: 'HUP' } as const)[live.killedBy as 9 | 15 | 1];
   return {
     code,
     ...(signal === undefined ? {} : { signal }),

@@ -1,6 +1,6 @@
 import { snapshot, snapshotObjects } from '../data.js';
-import { bootstrapKeys, checkSnapshot } from '../k3s/image.js';
 import { clusterId, memberId } from '../k3s/ids.js';
+import { bootstrapKeys, checkSnapshot } from '../k3s/image.js';
 import type { BeginFrom, EtcdPort, K3sState, Lineage, Member, Supervisor, WalRecord } from '../k3s/ports.js';
 import type { Files } from './files.js';
 import type { NodeState, World } from './state.js';
@@ -9,10 +9,20 @@ import type { Timeline } from './time.js';
 /** etcd's write-ahead log as preallocated on disk (`a-healthy/node-1.ls-server.out`). */
 const WAL_SIZE = 64_000_000;
 const DB_SIZE = 4_194_304;
-const EMPTY_OBJECTS = ['namespaces /default', 'namespaces /kube-node-lease', 'namespaces /kube-public', 'namespaces /kube-system', 'services default/kubernetes'];
+const EMPTY_OBJECTS = [
+  'namespaces /default',
+  'namespaces /kube-node-lease',
+  'namespaces /kube-public',
+  'namespaces /kube-system',
+  'services default/kubernetes',
+];
 
 function objectsOf(image: Uint8Array): { objects: string[]; revision: number } {
-  for (const [name, revision] of [['s1', 1499], ['s2', 1661], ['s3', 1775]] as const) {
+  for (const [name, revision] of [
+    ['s1', 1499],
+    ['s2', 1661],
+    ['s3', 1775],
+  ] as const) {
     const known = checkSnapshot(snapshot(name)).image;
     if (known.length === image.length && Buffer.compare(known, image) === 0) {
       return { objects: snapshotObjects(name).filter((line) => !line.startsWith('nodes ')), revision };
@@ -69,7 +79,13 @@ export class Fabric implements EtcdPort {
     const now = this.time.now();
     const url = `https://${member.ip}:2380`;
     const empty = { leaderSince: 0, lostSince: 0, apiSince: 0, removed: [] as string[], pods: [] };
-    const self = (own: string): Member => ({ id: own, name: member.name, ip: member.ip, learner: false, promotedAt: now });
+    const self = (own: string): Member => ({
+      id: own,
+      name: member.name,
+      ip: member.ip,
+      learner: false,
+      promotedAt: now,
+    });
     if (from.kind === 'force') {
       const old = this.lineage(from.wal.lineage);
       const others = old.members.filter((one) => one.id !== from.wal.member).map((one) => one.id);
@@ -130,7 +146,13 @@ export class Fabric implements EtcdPort {
       lineage.lostSince = 0;
       if (lineage.leaderSince === 0) lineage.leaderSince = now;
       for (const { node, pid, k3s } of running) {
-        if (!k3s.led) this.time.after(voters.length === 1 ? 450 : 650, { node: node.name, kind: 'k3s', pid, event: { kind: 'leader' } });
+        if (!k3s.led)
+          this.time.after(voters.length === 1 ? 450 : 650, {
+            node: node.name,
+            kind: 'k3s',
+            pid,
+            event: { kind: 'leader' },
+          });
       }
       return;
     }
@@ -140,7 +162,8 @@ export class Fabric implements EtcdPort {
       return;
     }
     if (lineage.lostSince === 0) lineage.lostSince = now;
-    for (const { node, pid } of running) this.time.after(0, { node: node.name, kind: 'k3s', pid, event: { kind: 'leaderless' } });
+    for (const { node, pid } of running)
+      this.time.after(0, { node: node.name, kind: 'k3s', pid, event: { kind: 'leaderless' } });
   }
 
   supervisor(ip: string): Supervisor | undefined {
@@ -157,7 +180,8 @@ export class Fabric implements EtcdPort {
 
   liveVoters(lineageId: string, exceptIp: string): number {
     let count = 0;
-    for (const { node, k3s } of etcdProcesses(this.#world)) if (k3s.wal?.lineage === lineageId && node.ip !== exceptIp) count += 1;
+    for (const { node, k3s } of etcdProcesses(this.#world))
+      if (k3s.wal?.lineage === lineageId && node.ip !== exceptIp) count += 1;
     return count;
   }
 

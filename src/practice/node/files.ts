@@ -172,7 +172,10 @@ export class Files {
 
   /** Puts bytes at the end of a file. */
   append(path: string, bytes: Uint8Array): void {
-    if (!this.exists(path)) return this.write(path, bytes);
+    if (!this.exists(path)) {
+      this.write(path, bytes);
+      return;
+    }
     const file = this.#get(path);
     if (file.kind !== 'file') throw new FilesError('EISDIR', path);
     if (!this.#may(file, 2)) throw new FilesError('EACCES', path);

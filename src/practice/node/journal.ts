@@ -63,7 +63,9 @@ export function formatEntry(node: NodeState, entry: JournalEntry, format: string
   if (format === 'json') {
     const fields = Object.entries(fieldsOf(node, entry));
     return JSON.stringify(
-      Object.fromEntries(only === undefined ? fields : fields.filter(([key]) => META.includes(key) || only.includes(key))),
+      Object.fromEntries(
+        only === undefined ? fields : fields.filter(([key]) => META.includes(key) || only.includes(key)),
+      ),
     );
   }
   const date = new Date(entry.at / 1000);

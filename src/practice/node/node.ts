@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { newState, beginK3s, k3sEvent, k3sTerminate } from '../k3s/model.js';
+import { beginK3s, k3sEvent, k3sTerminate, newState } from '../k3s/model.js';
 import { readOptions } from '../k3s/options.js';
 import type { K3sEvent, K3sPorts } from '../k3s/ports.js';
 import { PROGRAMS } from '../programs/index.js';
@@ -119,7 +119,8 @@ export class PracticeNode {
 
   /** Starts a unit's main process; returns its pid. */
   spawnForUnit(unit: string, argv: readonly string[], env: Record<string, string>, cwd: string): number {
-    if (argv[0]?.endsWith('/k3s') && (argv[1] === 'server' || argv[1] === 'agent')) return this.startK3s(argv, env, 'root', unit);
+    if (argv[0]?.endsWith('/k3s') && (argv[1] === 'server' || argv[1] === 'agent'))
+      return this.startK3s(argv, env, 'root', unit);
     const proc = this.newProc(argv.join(' '), 'root', unit);
     const stop = new AbortController();
     const live = this.live(proc.pid, stop);
@@ -132,7 +133,17 @@ export class PracticeNode {
       for (const line of lines) this.#unitLine(unit, name, proc.pid, line);
     };
     const output: Output = { out: write, err: write };
-    void runProgram(this, { argv, env, cwd, user: 'root', stdin: empty(), output, signal: stop.signal, unit, pid: proc.pid })
+    void runProgram(this, {
+      argv,
+      env,
+      cwd,
+      user: 'root',
+      stdin: empty(),
+      output,
+      signal: stop.signal,
+      unit,
+      pid: proc.pid,
+    })
       .catch(() => 137)
       .then((code) => {
         if (!this.state.procs.has(proc.pid)) return;
@@ -174,7 +185,12 @@ export class PracticeNode {
     beginK3s(this.#ports(proc), proc.k3s);
     if (pace === 1) {
       this.state.killResets -= 1;
-      this.time.after(3000, { node: this.name, kind: 'k3s', pid: proc.pid, event: { kind: 'phase', phase: 'killed-by-oom' } });
+      this.time.after(3000, {
+        node: this.name,
+        kind: 'k3s',
+        pid: proc.pid,
+        event: { kind: 'phase', phase: 'killed-by-oom' },
+      });
     }
     return proc.pid;
   }
@@ -187,7 +203,8 @@ export class PracticeNode {
       etcd: this.etcd,
       now: () => this.now(),
       hex: (digits) => this.hex(digits),
-      after: (ms, event) => this.time.after(ms * this.state.pace, { node: this.name, kind: 'k3s', pid: proc.pid, event }),
+      after: (ms, event) =>
+        this.time.after(ms * this.state.pace, { node: this.name, kind: 'k3s', pid: proc.pid, event }),
       line: (text) => this.#k3sLine(proc, text),
       ready: () => {
         if (proc.unit !== undefined) this.systemd.ready(proc.unit);
@@ -213,7 +230,12 @@ export class PracticeNode {
   listening(): { address: string; pid: number; name: string }[] {
     const found = [{ address: '0.0.0.0:22', pid: 79, name: 'sshd' }];
     for (const proc of this.state.procs.values()) {
-      for (const address of proc.k3s?.listening ?? []) found.push({ address, pid: proc.pid, name: proc.k3s?.options.command === 'agent' ? 'k3s-agent' : 'k3s-server' });
+      for (const address of proc.k3s?.listening ?? [])
+        found.push({
+          address,
+          pid: proc.pid,
+          name: proc.k3s?.options.command === 'agent' ? 'k3s-agent' : 'k3s-server',
+        });
     }
     return found;
   }
@@ -243,7 +265,10 @@ export class PracticeNode {
   k3sHappens(pid: number, event: K3sEvent): void {
     const proc = this.state.procs.get(pid);
     if (proc?.k3s === undefined) return;
-    if (event.kind === 'phase' && event.phase === 'killed-by-oom') return this.kill(pid, 'KILL');
+    if (event.kind === 'phase' && event.phase === 'killed-by-oom') {
+      this.kill(pid, 'KILL');
+      return;
+    }
     k3sEvent(this.#ports(proc), proc.k3s, event);
   }
 
@@ -252,7 +277,8 @@ export class PracticeNode {
     const proc = this.state.procs.get(pid);
     if (proc === undefined) return;
     if (proc.k3s !== undefined) {
-      if (signal === 'KILL' || signal === 'HUP') this.k3sGone(pid, 128 + (signal === 'KILL' ? 9 : 1), signal === 'KILL' ? 9 : 1);
+      if (signal === 'KILL' || signal === 'HUP')
+        this.k3sGone(pid, 128 + (signal === 'KILL' ? 9 : 1), signal === 'KILL' ? 9 : 1);
       else k3sTerminate(this.#ports(proc), proc.k3s);
       return;
     }
@@ -310,7 +336,8 @@ export class PracticeNode {
     state.bootId = this.hex(32);
     state.bootedAt = this.now();
     const files = this.files();
-    for (const name of files.isDirectory('/run') ? files.list('/run') : []) files.remove(`/run/${name}`, { recursive: true });
+    for (const name of files.isDirectory('/run') ? files.list('/run') : [])
+      files.remove(`/run/${name}`, { recursive: true });
     this.systemd.boot();
     this.changed();
   }

@@ -13,19 +13,39 @@ function statOf(inode: Inode): FsStat {
   };
 }
 
+/** Where the library looks for {@link CALL}; no node has such a file. */
+const CALL_FILE: FsStat = { isFile: true, isDirectory: false, isSymbolicLink: false, mode: 0o755, size: 0, mtime: new Date(0) };
+const isCall = (path: string): boolean => path.endsWith(`/bin/${CALL}`);
+
 function bytes(content: FileContent): Uint8Array {
   return typeof content === 'string' ? new Uint8Array(Buffer.from(content)) : content.slice();
 }
 
+/** The word by which a shell calls one of the node's programs. */
+export const CALL = '__practice_program';
+
+/**
+ * A program's file as the shell library is to read it: it runs a file's text, so a program of ours is a line that
+ * calls it by name.
+ */
+function programText(path: string, programs: ReadonlySet<string>): string | undefined {
+  const match = /^\/(?:usr\/local\/|usr\/)?s?bin\/([^/]+)$/.exec(path);
+  return match?.[1] !== undefined && programs.has(match[1]) ? `/usr/bin/${CALL} ${match[1]} "$@"\n` : undefined;
+}
+
 /** The node's file system as just-bash wants it. `files` is asked each time: a fork swaps the disk below a running shell. */
 export class ShellFiles implements IFileSystem {
-  constructor(private readonly files: () => Files) {}
+  constructor(
+    private readonly files: () => Files,
+    private readonly programs: ReadonlySet<string>,
+  ) {}
 
   async readFile(path: string): Promise<string> {
-    return this.files().text(path);
+    return programText(path, this.programs) ?? this.files().text(path);
   }
   async readFileBuffer(path: string): Promise<Uint8Array> {
-    return this.files().read(path);
+    const text = programText(path, this.programs);
+    return text === undefined ? this.files().read(path) : new Uint8Array(Buffer.from(text));
   }
   async writeFile(path: string, content: FileContent): Promise<void> {
     this.files().write(path, bytes(content));
@@ -34,13 +54,13 @@ export class ShellFiles implements IFileSystem {
     this.files().append(path, bytes(content));
   }
   async exists(path: string): Promise<boolean> {
-    return this.files().exists(path);
+    return isCall(path) || this.files().exists(path);
   }
   async stat(path: string): Promise<FsStat> {
-    return statOf(this.files().stat(path));
+    return isCall(path) ? CALL_FILE : statOf(this.files().stat(path));
   }
   async lstat(path: string): Promise<FsStat> {
-    return statOf(this.files().lstat(path));
+    return isCall(path) ? CALL_FILE : statOf(this.files().lstat(path));
   }
   async mkdir(path: string, options?: { recursive?: boolean }): Promise<void> {
     this.files().mkdir(path, { parents: options?.recursive ?? false });
@@ -83,6 +103,7 @@ export class ShellFiles implements IFileSystem {
     return this.files().readlink(path);
   }
   async realpath(path: string): Promise<string> {
+    if (isCall(path)) return path;
     const real = this.files().realpath(path);
     this.files().stat(real);
     return real;
@@ -91,4 +112,3 @@ export class ShellFiles implements IFileSystem {
     this.files().touch(path, mtime.getTime());
   }
 }
-

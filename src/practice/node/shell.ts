@@ -1,11 +1,24 @@
 import { Bash, type Command, defineCommand } from 'just-bash';
 import { PROGRAMS } from '../programs/index.js';
-import { readAll, type Run } from '../programs/run.js';
+import { type Run, readAll } from '../programs/run.js';
 import type { PracticeNode } from './node.js';
-import { ShellFiles } from './shell-files.js';
+import { CALL, ShellFiles } from './shell-files.js';
 
 /** Programs a node does not have although the shell library does. */
-const ABSENT = new Set(['curl', 'python', 'python3', 'node', 'sqlite3', 'yq', 'jq', 'rg', 'xan', 'html-to-markdown', 'js-exec', 'kubectl']);
+const ABSENT = new Set([
+  'curl',
+  'python',
+  'python3',
+  'node',
+  'sqlite3',
+  'yq',
+  'jq',
+  'rg',
+  'xan',
+  'html-to-markdown',
+  'js-exec',
+  'kubectl',
+]);
 /** Its own words of the shell language and tools that are good as they are. */
 const OWN = new Set(['echo', 'true', 'test', '[', 'sh', 'bash', 'command', 'printf']);
 
@@ -21,7 +34,7 @@ function asCommand(node: PracticeNode, outer: Run, name: string): Command {
     const keep = (list: Buffer[]) => (chunk: Uint8Array | string) => void list.push(Buffer.from(chunk));
     const stdin = unlatin(String(ctx.stdin));
     const exitCode = await node.run({
-      argv: [name, ...args],
+      argv: name === CALL ? args : [name, ...args],
       env: { ...outer.env, ...(ctx.exportedEnv ?? Object.fromEntries(ctx.env)) },
       cwd: ctx.cwd,
       user: outer.user,
@@ -83,14 +96,21 @@ export async function runScript(
   stdin: string,
 ): Promise<number> {
   const bash = new Bash({
-    fs: new ShellFiles(() => node.files(run.user)),
+    fs: new ShellFiles(() => node.files(run.user), new Set(PROGRAMS.keys())),
     cwd: run.cwd,
     env: { ...run.env, HOME: run.user === 'root' ? '/root' : `/home/${run.user}` },
     customCommands: [
+      asCommand(node, run, CALL),
       ...[...PROGRAMS.keys()].filter((name) => !OWN.has(name)).map((name) => asCommand(node, run, name)),
-      ...[...ABSENT].filter((name) => !PROGRAMS.has(name)).map((name) =>
-        defineCommand(name, async () => ({ stdout: '', stderr: `bash: line 1: ${name}: command not found\n`, exitCode: 127 })),
-      ),
+      ...[...ABSENT]
+        .filter((name) => !PROGRAMS.has(name))
+        .map((name) =>
+          defineCommand(name, async () => ({
+            stdout: '',
+            stderr: `bash: line 1: ${name}: command not found\n`,
+            exitCode: 127,
+          })),
+        ),
     ],
     executionLimits: { maxCommandCount: 1_000_000, maxLoopIterations: 1_000_000 },
     defenseInDepth: false,

@@ -1,14 +1,57 @@
 import { cursorOf, formatEntry } from '../node/journal.js';
 import type { JournalEntry } from '../node/state.js';
-import { parseOptions, type Program, UsageError } from './run.js';
+import { type Program, parseOptions, UsageError } from './run.js';
 
 const TABLE = {
-  u: true, unit: true, o: true, output: true, n: true, lines: true, f: false, follow: false, 'no-pager': false, 'after-cursor': true, cursor: true, c: true, since: true, S: true,
-  until: true, U: true, b: false, boot: false, q: false, quiet: false, 'output-fields': true, 'show-cursor': false, r: false, reverse: false, a: false, all: false, utc: false,
-  'no-tail': false, 'no-hostname': false, m: false, merge: false, p: true, priority: true, t: true, identifier: true, g: true, grep: true,
+  u: true,
+  unit: true,
+  o: true,
+  output: true,
+  n: true,
+  lines: true,
+  f: false,
+  follow: false,
+  'no-pager': false,
+  'after-cursor': true,
+  cursor: true,
+  c: true,
+  since: true,
+  S: true,
+  until: true,
+  U: true,
+  b: false,
+  boot: false,
+  q: false,
+  quiet: false,
+  'output-fields': true,
+  'show-cursor': false,
+  r: false,
+  reverse: false,
+  a: false,
+  all: false,
+  utc: false,
+  'no-tail': false,
+  'no-hostname': false,
+  m: false,
+  merge: false,
+  p: true,
+  priority: true,
+  t: true,
+  identifier: true,
+  g: true,
+  grep: true,
 } as const;
 
-const FORMATS = new Set(['json', 'cat', 'short', 'short-iso', 'short-iso-precise', 'short-unix', 'short-precise', 'short-full']);
+const FORMATS = new Set([
+  'json',
+  'cat',
+  'short',
+  'short-iso',
+  'short-iso-precise',
+  'short-unix',
+  'short-precise',
+  'short-full',
+]);
 
 /** `@1795342797.5`, `2026-11-22 10:19:57`, `10:19:57`, `-5min`, `5 min ago`, `today` in microseconds. */
 function moment(text: string, now: number): number {
@@ -30,7 +73,12 @@ function unitMatcher(patterns: readonly string[]): (unit: string) => boolean {
   if (patterns.length === 0) return () => true;
   const all = patterns.map((pattern) => {
     const full = /\.[a-z]+$/.test(pattern) || pattern.endsWith('*') ? pattern : `${pattern}.service`;
-    return new RegExp(`^${full.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.')}$`);
+    return new RegExp(
+      `^${full
+        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+        .replace(/\*/g, '.*')
+        .replace(/\?/g, '.')}$`,
+    );
   });
   return (unit) => all.some((pattern) => pattern.test(unit));
 }
@@ -43,13 +91,18 @@ function afterCursor(cursor: string): number {
 
 /** `journalctl`, with `-f` until the channel closes. */
 export const journalctl: Program = async (node, run) => {
-  const options = parseOptions(run.argv.map((word) => (/^(-b|--boot)=?0$/.test(word) ? '-b' : word)), TABLE);
+  const options = parseOptions(
+    run.argv.map((word) => (/^(-b|--boot)=?0$/.test(word) ? '-b' : word)),
+    TABLE,
+  );
   const words = options.words.filter((word) => word !== '0');
   if (words.length > 0) throw new UsageError(`Failed to add match '${words[0]}': Invalid argument`);
   const format = options.get('o') ?? options.get('output') ?? 'short';
   if (!FORMATS.has(format)) throw new UsageError(`Unknown output format '${format}'.`);
   if (run.user !== 'root' && node.state.users.includes(run.user) && !run.env.SUDO_USER) {
-    await run.output.err('Hint: You are currently not seeing messages from other users and the system.\n      Users in groups \'adm\', \'systemd-journal\' can see all messages.\n      Pass -q to turn off this notice.\nNo journal files were opened due to insufficient permissions.\n');
+    await run.output.err(
+      "Hint: You are currently not seeing messages from other users and the system.\n      Users in groups 'adm', 'systemd-journal' can see all messages.\n      Pass -q to turn off this notice.\nNo journal files were opened due to insufficient permissions.\n",
+    );
     return 1;
   }
   const fits = unitMatcher([...options.all('u'), ...options.all('unit')]);
@@ -62,19 +115,39 @@ export const journalctl: Program = async (node, run) => {
   const boot = options.has('b') || options.has('boot') ? node.state.bootId : undefined;
   const grep = options.get('g') ?? options.get('grep');
   const wanted = (entry: JournalEntry): boolean =>
-    fits(entry.unit) && entry.at >= from && entry.at <= to && (boot === undefined || entry.boot === boot) && (grep === undefined || new RegExp(grep).test(entry.message));
+    fits(entry.unit) &&
+    entry.at >= from &&
+    entry.at <= to &&
+    (boot === undefined || entry.boot === boot) &&
+    (grep === undefined || new RegExp(grep).test(entry.message));
   let seq = cursor === undefined ? 0 : afterCursor(cursor);
   const follow = options.has('f') || options.has('follow');
   let entries = node.state.journal.filter((entry) => entry.seq > seq && wanted(entry));
-  const lines = options.get('n') ?? options.get('lines') ?? (follow && cursor === undefined && !options.has('no-tail') ? '10' : undefined);
-  if (lines !== undefined && lines !== 'all') entries = lines.startsWith('+') ? entries.slice(0, Number(lines.slice(1))) : entries.slice(entries.length - Math.min(entries.length, Number(lines)));
+  const lines =
+    options.get('n') ??
+    options.get('lines') ??
+    (follow && cursor === undefined && !options.has('no-tail') ? '10' : undefined);
+  if (lines !== undefined && lines !== 'all')
+    entries = lines.startsWith('+')
+      ? entries.slice(0, Number(lines.slice(1)))
+      : entries.slice(entries.length - Math.min(entries.length, Number(lines)));
   const print = async (list: readonly JournalEntry[]): Promise<void> => {
-    if (list.length > 0) await run.output.out(`${list.map((entry) => formatEntry(node.state, entry, format, only)).join('\n')}\n`);
+    if (list.length > 0)
+      await run.output.out(`${list.map((entry) => formatEntry(node.state, entry, format, only)).join('\n')}\n`);
   };
-  if (entries.length === 0 && !follow && format !== 'json' && format !== 'cat' && !options.has('q') && !options.has('quiet')) await run.output.out('-- No entries --\n');
+  if (
+    entries.length === 0 &&
+    !follow &&
+    format !== 'json' &&
+    format !== 'cat' &&
+    !options.has('q') &&
+    !options.has('quiet')
+  )
+    await run.output.out('-- No entries --\n');
   await print(options.has('r') || options.has('reverse') ? [...entries].reverse() : entries);
   const last = entries.at(-1);
-  if (options.has('show-cursor') && last !== undefined) await run.output.out(`-- cursor: ${cursorOf(node.state, last)}\n`);
+  if (options.has('show-cursor') && last !== undefined)
+    await run.output.out(`-- cursor: ${cursorOf(node.state, last)}\n`);
   if (!follow) return 0;
   seq = node.state.journalSeq;
   for (;;) {

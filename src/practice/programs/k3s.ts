@@ -1,19 +1,28 @@
-import { snapshotNow } from './snapshot-save.js';
 import { VERSION_TEXT } from '../k3s/model.js';
-import { shortTime } from '../k3s/speak.js';
 import { readOptions } from '../k3s/options.js';
+import { shortTime } from '../k3s/speak.js';
 import type { PracticeNode } from '../node/node.js';
 import { kubectl } from './kubectl.js';
 import { type Program, parseOptions, type Run } from './run.js';
 import { servingApi } from './serving.js';
+import { snapshotNow } from './snapshot-save.js';
 
 /** `k3s server` and `k3s agent` by hand: everything on stderr, dies with the connection (R10, R42). */
 async function longRunning(node: PracticeNode, run: Run): Promise<number> {
   if (run.user !== 'root') {
-    await run.output.err(`time="${shortTime(node.now())}" level=fatal msg="Error: server requires additional privilege when not run with --rootless and/or --disable-agent"\n`);
+    await run.output.err(
+      `time="${shortTime(node.now())}" level=fatal msg="Error: server requires additional privilege when not run with --rootless and/or --disable-agent"\n`,
+    );
     return 1;
   }
-  const pid = node.startK3s(run.argv, { ...run.env }, run.user, run.unit, (line) => void run.output.err(`${line}\n`), run.pid);
+  const pid = node.startK3s(
+    run.argv,
+    { ...run.env },
+    run.user,
+    run.unit,
+    (line) => void run.output.err(`${line}\n`),
+    run.pid,
+  );
   const stop = (): void => {
     const reason = String(run.signal.reason);
     node.kill(pid, reason.includes('SIGKILL') ? 'KILL' : run.unit === undefined ? 'KILL' : 'TERM');
@@ -32,10 +41,23 @@ async function etcdSnapshot(node: PracticeNode, run: Run): Promise<number> {
   for (const key of readOptions('server', [], {}, node.files()).configKeys) {
     await run.output.err(`time="${now}" level=warning msg="Unknown flag --${key} found in config.yaml, skipping\\n"\n`);
   }
-  const options = parseOptions(['k3s', ...argv.slice(1)], { name: true, dir: true, o: true, output: true, s3: false, 'etcd-s3': false, 'snapshot-compress': false, 'etcd-snapshot-compress': false, 'data-dir': true, 'node-name': true });
+  const options = parseOptions(['k3s', ...argv.slice(1)], {
+    name: true,
+    dir: true,
+    o: true,
+    output: true,
+    s3: false,
+    'etcd-s3': false,
+    'snapshot-compress': false,
+    'etcd-snapshot-compress': false,
+    'data-dir': true,
+    'node-name': true,
+  });
   const serving = servingApi(node);
   if (serving === undefined) {
-    await run.output.err(`time="${now}" level=fatal msg="Error: see server log for details: Post \\"https://127.0.0.1:6443/db/snapshot\\": dial tcp 127.0.0.1:6443: connect: connection refused"\n`);
+    await run.output.err(
+      `time="${now}" level=fatal msg="Error: see server log for details: Post \\"https://127.0.0.1:6443/db/snapshot\\": dial tcp 127.0.0.1:6443: connect: connection refused"\n`,
+    );
     return 1;
   }
   if (verb === 'save') {
@@ -49,41 +71,82 @@ async function etcdSnapshot(node: PracticeNode, run: Run): Promise<number> {
   }
   const dir = `${serving.k3s.options.dataDir}/server/db/snapshots`;
   const files = node.files();
-  const rows = files.isDirectory(dir) ? files.list(dir).map((name) => ({ name, inode: files.stat(`${dir}/${name}`) })) : [];
+  const rows = files.isDirectory(dir)
+    ? files.list(dir).map((name) => ({ name, inode: files.stat(`${dir}/${name}`) }))
+    : [];
   if ((options.get('o') ?? options.get('output')) === 'json') {
     const items = rows.map(({ name, inode }) => ({
       metadata: { name: `local-${name}`, creationTimestamp: null },
       spec: { snapshotName: name, nodeName: node.name, location: `file://${dir}/${name}` },
-      status: { size: inode.kind === 'file' ? String(inode.size) : '0', creationTime: shortTime(inode.mtime), readyToUse: true },
+      status: {
+        size: inode.kind === 'file' ? String(inode.size) : '0',
+        creationTime: shortTime(inode.mtime),
+        readyToUse: true,
+      },
     }));
-    await run.output.out(`${JSON.stringify({ kind: 'List', apiVersion: 'v1', metadata: {}, items: items.length > 0 ? items : null }, null, 4)}\n`);
+    await run.output.out(
+      `${JSON.stringify({ kind: 'List', apiVersion: 'v1', metadata: {}, items: items.length > 0 ? items : null }, null, 4)}\n`,
+    );
     return 0;
   }
   await run.output.out('Name Location Size Created\n');
-  for (const { name, inode } of rows) await run.output.out(`${name} file://${dir}/${name} ${inode.kind === 'file' ? inode.size : 0} ${shortTime(inode.mtime)}\n`);
+  for (const { name, inode } of rows)
+    await run.output.out(
+      `${name} file://${dir}/${name} ${inode.kind === 'file' ? inode.size : 0} ${shortTime(inode.mtime)}\n`,
+    );
   return 0;
 }
 
 const IMAGES = [
-  { id: 'sha256:07574483d8fb6dc2ff1d9b8b6a4b8d1c6c7c8c2a1f9b7f0b07574483d8fb6dc2', repoTags: ['docker.io/rancher/mirrored-pause:3.6'], repoDigests: [], size: '301461', pinned: true },
-  { id: 'sha256:65ad0d468eb1cc2e6bd1e3c3c6a5c1c1a7b1f2a0bb1c0f1c65ad0d468eb1cc2e', repoTags: ['docker.io/library/busybox:1.36'], repoDigests: [], size: '2160406', pinned: false },
+  {
+    id: 'sha256:07574483d8fb6dc2ff1d9b8b6a4b8d1c6c7c8c2a1f9b7f0b07574483d8fb6dc2',
+    repoTags: ['docker.io/rancher/mirrored-pause:3.6'],
+    repoDigests: [],
+    size: '301461',
+    pinned: true,
+  },
+  {
+    id: 'sha256:65ad0d468eb1cc2e6bd1e3c3c6a5c1c1a7b1f2a0bb1c0f1c65ad0d468eb1cc2e',
+    repoTags: ['docker.io/library/busybox:1.36'],
+    repoDigests: [],
+    size: '2160406',
+    pinned: false,
+  },
 ];
 
 async function crictl(node: PracticeNode, run: Run): Promise<number> {
-  const options = parseOptions(run.argv.slice(1), { o: true, output: true, a: false, q: false, namespace: true, name: true, state: true });
+  const options = parseOptions(run.argv.slice(1), {
+    o: true,
+    output: true,
+    a: false,
+    q: false,
+    namespace: true,
+    name: true,
+    state: true,
+  });
   const json = (options.get('o') ?? options.get('output')) === 'json';
   const verb = options.words[0];
   const live = [...node.state.procs.values()].some((proc) => proc.k3s !== undefined && proc.k3s.phase !== 'reset');
   if (!live) {
-    await run.output.err(`time="${shortTime(node.now())}" level=fatal msg="validate CRI v1 runtime API for endpoint \\"unix:///run/k3s/containerd/containerd.sock\\": rpc error: code = Unavailable desc = connection error: desc = \\"transport: Error while dialing: dial unix /run/k3s/containerd/containerd.sock: connect: connection refused\\""\n`);
+    await run.output.err(
+      `time="${shortTime(node.now())}" level=fatal msg="validate CRI v1 runtime API for endpoint \\"unix:///run/k3s/containerd/containerd.sock\\": rpc error: code = Unavailable desc = connection error: desc = \\"transport: Error while dialing: dial unix /run/k3s/containerd/containerd.sock: connect: connection refused\\""\n`,
+    );
     return 1;
   }
   if (verb === 'images' || verb === 'img') {
-    await run.output.out(json ? `${JSON.stringify({ images: IMAGES }, null, 2)}\n` : `IMAGE TAG IMAGE ID SIZE\n${IMAGES.map((image) => `${(image.repoTags[0] ?? '').replace(':', ' ')} ${image.id.slice(7, 20)} ${image.size}\n`).join('')}`);
+    await run.output.out(
+      json
+        ? `${JSON.stringify({ images: IMAGES }, null, 2)}\n`
+        : `IMAGE TAG IMAGE ID SIZE\n${IMAGES.map((image) => `${(image.repoTags[0] ?? '').replace(':', ' ')} ${image.id.slice(7, 20)} ${image.size}\n`).join('')}`,
+    );
     return 0;
   }
   if (verb === 'ps' || verb === 'pods') {
-    await run.output.out(json ? `${JSON.stringify({ [verb === 'ps' ? 'containers' : 'items']: [] }, null, 2)}\n` : 'CONTAINER IMAGE CREATED STATE NAME ATTEMPT POD ID POD NAMESPACE\n');
+    await run.output.out(
+      json
+        ? `${JSON.stringify({ [verb === 'ps' ? 'containers' : 'items']: [] }, null, 2)}\n`
+        : 'CONTAINER IMAGE CREATED STATE NAME ATTEMPT POD ID POD NAMESPACE\n',
+    );
     return 0;
   }
   await run.output.err(`No help topic for '${verb ?? ''}'\n`);
@@ -114,4 +177,7 @@ export const k3s: Program = async (node, run) => {
 };
 
 /** `kubectl` and `crictl` are links to k3s. */
-export const asLink = (name: string): Program => (node, run) => k3s(node, { ...run, argv: ['k3s', name, ...run.argv.slice(1)] });
+export const asLink =
+  (name: string): Program =>
+  (node, run) =>
+    k3s(node, { ...run, argv: ['k3s', name, ...run.argv.slice(1)] });

@@ -1,15 +1,51 @@
 import { dataText } from '../data.js';
 import type { Lineage } from '../k3s/ports.js';
 import type { PracticeNode } from '../node/node.js';
-import { kindOf, type KubeObject, listObjects, nodeObject, podObject } from './objects.js';
+import { type KubeObject, kindOf, listObjects, nodeObject, podObject } from './objects.js';
 import { type Parsed, parseOptions, type Run } from './run.js';
 import { serverOn, servingApi } from './serving.js';
 import { objectTable } from './tables.js';
 
 const TABLE = {
-  o: true, output: true, A: false, 'all-namespaces': false, n: true, namespace: true, 'request-timeout': true, raw: true, image: true, restart: true, command: false, 'no-headers': false, for: true, timeout: true,
-  wait: true, 'ignore-not-found': false, 'grace-period': true, force: false, now: false, overwrite: false, l: true, selector: true, 'field-selector': true, kubeconfig: true, server: true, s: true, overrides: true,
-  'image-pull-policy': true, rm: false, i: false, quiet: false, q: false, 'show-labels': false, tail: true, labels: true, 'sort-by': true, context: true, 'chunk-size': true, dry: true,
+  o: true,
+  output: true,
+  A: false,
+  'all-namespaces': false,
+  n: true,
+  namespace: true,
+  'request-timeout': true,
+  raw: true,
+  image: true,
+  restart: true,
+  command: false,
+  'no-headers': false,
+  for: true,
+  timeout: true,
+  wait: true,
+  'ignore-not-found': false,
+  'grace-period': true,
+  force: false,
+  now: false,
+  overwrite: false,
+  l: true,
+  selector: true,
+  'field-selector': true,
+  kubeconfig: true,
+  server: true,
+  s: true,
+  overrides: true,
+  'image-pull-policy': true,
+  rm: false,
+  i: false,
+  quiet: false,
+  q: false,
+  'show-labels': false,
+  tail: true,
+  labels: true,
+  'sort-by': true,
+  context: true,
+  'chunk-size': true,
+  dry: true,
 } as const;
 
 const spanMs = (text: string | undefined, otherwise: number): number => {
@@ -22,11 +58,15 @@ export async function kubectl(node: PracticeNode, run: Run): Promise<number> {
   const dash = run.argv.indexOf('--');
   const tail = dash < 0 ? [] : run.argv.slice(dash + 1);
   // A bare `--wait=false` style boolean is written with a value.
-  const argv = (dash < 0 ? run.argv : run.argv.slice(0, dash)).map((word) => (/^--(ignore-not-found|overwrite|force|command|all-namespaces)=true$/.test(word) ? word.replace('=true', '') : word));
+  const argv = (dash < 0 ? run.argv : run.argv.slice(0, dash)).map((word) =>
+    /^--(ignore-not-found|overwrite|force|command|all-namespaces)=true$/.test(word) ? word.replace('=true', '') : word,
+  );
   const options = parseOptions(argv, TABLE);
   const [verb = '', ...words] = options.words;
   if (run.user !== 'root') {
-    await run.output.err(`time="" level=warning msg="Unable to read /etc/rancher/k3s/k3s.yaml, please start server with --write-kubeconfig-mode or --write-kubeconfig-group to modify kube config permissions"\nerror: error loading config file "/etc/rancher/k3s/k3s.yaml": open /etc/rancher/k3s/k3s.yaml: permission denied\n`);
+    await run.output.err(
+      `time="" level=warning msg="Unable to read /etc/rancher/k3s/k3s.yaml, please start server with --write-kubeconfig-mode or --write-kubeconfig-group to modify kube config permissions"\nerror: error loading config file "/etc/rancher/k3s/k3s.yaml": open /etc/rancher/k3s/k3s.yaml: permission denied\n`,
+    );
     return 1;
   }
   if (verb === 'version') {
@@ -35,19 +75,27 @@ export async function kubectl(node: PracticeNode, run: Run): Promise<number> {
   }
   const k3s = serverOn(node);
   if (k3s === undefined || !node.files().exists('/etc/rancher/k3s/k3s.yaml')) {
-    await run.output.err('The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?\n');
+    await run.output.err(
+      'The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?\n',
+    );
     return 1;
   }
   const raw = options.get('raw');
   if (k3s.api === 'ready' && !k3s.led) return hang(node, run, options, k3s.pid);
   const serving = servingApi(node);
   if (serving === undefined) {
-    const what = raw === undefined ? `the server is currently unable to handle the request${verb === 'get' && words[0] ? ` (get ${kindOf(words[0])?.resource ?? words[0]})` : ''}` : 'the server is currently unable to handle the request';
+    const what =
+      raw === undefined
+        ? `the server is currently unable to handle the request${verb === 'get' && words[0] ? ` (get ${kindOf(words[0])?.resource ?? words[0]})` : ''}`
+        : 'the server is currently unable to handle the request';
     await run.output.err(`Error from server (ServiceUnavailable): ${what}\n`);
     return 1;
   }
   const { lineage } = serving;
-  const namespace = options.has('A') || options.has('all-namespaces') ? undefined : (options.get('n') ?? options.get('namespace') ?? 'default');
+  const namespace =
+    options.has('A') || options.has('all-namespaces')
+      ? undefined
+      : (options.get('n') ?? options.get('namespace') ?? 'default');
   switch (verb) {
     case 'get':
       return raw === undefined ? get(node, run, options, words, lineage, namespace) : getRaw(run, raw);
@@ -96,7 +144,14 @@ async function getRaw(run: Run, path: string): Promise<number> {
   return 1;
 }
 
-async function get(node: PracticeNode, run: Run, options: Parsed, words: readonly string[], lineage: Lineage, namespace: string | undefined): Promise<number> {
+async function get(
+  node: PracticeNode,
+  run: Run,
+  options: Parsed,
+  words: readonly string[],
+  lineage: Lineage,
+  namespace: string | undefined,
+): Promise<number> {
   const output = options.get('o') ?? options.get('output') ?? '';
   const types = (words[0] ?? '').split('/')[0]?.split(',') ?? [];
   const named = [...(words[0]?.includes('/') ? [words[0].split('/')[1] ?? ''] : []), ...words.slice(1)];
@@ -121,14 +176,22 @@ async function get(node: PracticeNode, run: Run, options: Parsed, words: readonl
   if (output === 'json') {
     const single = named.length === 1 ? found[0] : undefined;
     if (named.length === 1 && single === undefined) return 0;
-    await run.output.out(`${JSON.stringify(single ?? { apiVersion: 'v1', items: found, kind: 'List', metadata: { resourceVersion: '' } }, null, 4)}\n`);
+    await run.output.out(
+      `${JSON.stringify(single ?? { apiVersion: 'v1', items: found, kind: 'List', metadata: { resourceVersion: '' } }, null, 4)}\n`,
+    );
   } else if (output === 'name') {
     await run.output.out(found.map((object) => `${nameOf(object)}\n`).join(''));
   } else if (output.startsWith('jsonpath')) {
     await run.output.out(found.map((object) => String(object.metadata.name)).join(' '));
   } else if (output === '' || output === 'wide') {
-    if (found.length === 0) await run.output.err(namespace === undefined ? 'No resources found\n' : `No resources found in ${namespace} namespace.\n`);
-    else await run.output.out(objectTable(node, found, namespace === undefined, output === 'wide', options.has('no-headers')));
+    if (found.length === 0)
+      await run.output.err(
+        namespace === undefined ? 'No resources found\n' : `No resources found in ${namespace} namespace.\n`,
+      );
+    else
+      await run.output.out(
+        objectTable(node, found, namespace === undefined, output === 'wide', options.has('no-headers')),
+      );
   } else {
     await run.output.err(`error: unable to match a printer suitable for the output format "${output}"\n`);
     return 1;
@@ -141,7 +204,15 @@ function nameOf(object: KubeObject): string {
   return `${object.kind.toLowerCase()}${group}/${String(object.metadata.name)}`;
 }
 
-async function runPod(node: PracticeNode, run: Run, options: Parsed, words: readonly string[], command: readonly string[], lineage: Lineage, namespace: string): Promise<number> {
+async function runPod(
+  node: PracticeNode,
+  run: Run,
+  options: Parsed,
+  words: readonly string[],
+  command: readonly string[],
+  lineage: Lineage,
+  namespace: string,
+): Promise<number> {
   const name = words[0] ?? '';
   if (lineage.pods.some((pod) => pod.name === name && pod.namespace === namespace)) {
     await run.output.err(`Error from server (AlreadyExists): pods "${name}" already exists\n`);
@@ -159,24 +230,42 @@ async function runPod(node: PracticeNode, run: Run, options: Parsed, words: read
   return 0;
 }
 
-function holds(node: PracticeNode, lineage: Lineage, namespace: string, target: string, condition: string): boolean | undefined {
+function holds(
+  node: PracticeNode,
+  lineage: Lineage,
+  namespace: string,
+  target: string,
+  condition: string,
+): boolean | undefined {
   const [type = '', name = ''] = target.split('/');
   const kind = kindOf(type);
   if (kind?.kind === 'Node') {
     const record = lineage.nodes.find((one) => one.name === name);
     if (record === undefined) return undefined;
-    const object = nodeObject(node, lineage, record) as unknown as { status: { conditions: { type: string; status: string }[] } };
+    const object = nodeObject(node, lineage, record) as unknown as {
+      status: { conditions: { type: string; status: string }[] };
+    };
     const wanted = /^condition=(\w+)(?:=(\w+))?$/.exec(condition);
-    return object.status.conditions.some((one) => one.type === wanted?.[1] && one.status.toLowerCase() === (wanted?.[2] ?? 'true').toLowerCase());
+    return object.status.conditions.some(
+      (one) => one.type === wanted?.[1] && one.status.toLowerCase() === (wanted?.[2] ?? 'true').toLowerCase(),
+    );
   }
-  if (kind?.kind !== 'Pod' || !lineage.pods.some((pod) => pod.name === name && pod.namespace === namespace)) return undefined;
+  if (kind?.kind !== 'Pod' || !lineage.pods.some((pod) => pod.name === name && pod.namespace === namespace))
+    return undefined;
   const { phase } = podObject(node, lineage, namespace, name).status as { phase: string };
   const byPath = /^jsonpath=\{\.status\.phase\}=(\w+)$/.exec(condition);
   if (byPath) return phase === byPath[1];
   return /condition=(Ready|Initialized)/i.test(condition) && phase === 'Running';
 }
 
-async function wait(node: PracticeNode, run: Run, options: Parsed, words: readonly string[], lineage: Lineage, namespace: string): Promise<number> {
+async function wait(
+  node: PracticeNode,
+  run: Run,
+  options: Parsed,
+  words: readonly string[],
+  lineage: Lineage,
+  namespace: string,
+): Promise<number> {
   const target = words.length > 1 ? `${words[0]}/${words[1]}` : (words[0] ?? '');
   const condition = options.get('for') ?? '';
   const gone = condition === 'delete';
@@ -193,14 +282,22 @@ async function wait(node: PracticeNode, run: Run, options: Parsed, words: readon
       return 1;
     }
     if (node.time.clock.mono() >= until) {
-      await run.output.err(`error: timed out waiting for the condition on ${target.replace(/^pod\//, 'pods/').replace(/^node\//, 'nodes/')}\n`);
+      await run.output.err(
+        `error: timed out waiting for the condition on ${target.replace(/^pod\//, 'pods/').replace(/^node\//, 'nodes/')}\n`,
+      );
       return 1;
     }
     await node.time.sleep(500, run.signal);
   }
 }
 
-async function logs(node: PracticeNode, run: Run, words: readonly string[], lineage: Lineage, namespace: string): Promise<number> {
+async function logs(
+  node: PracticeNode,
+  run: Run,
+  words: readonly string[],
+  lineage: Lineage,
+  namespace: string,
+): Promise<number> {
   const name = (words[0] ?? '').replace(/^pod\//, '');
   const pod = lineage.pods.find((one) => one.name === name && one.namespace === namespace);
   if (pod === undefined) {
@@ -209,15 +306,27 @@ async function logs(node: PracticeNode, run: Run, words: readonly string[], line
   }
   const { phase } = podObject(node, lineage, namespace, name).status as { phase: string };
   if (phase === 'Pending') {
-    await run.output.err(`Error from server (BadRequest): container "${name}" in pod "${name}" is waiting to start: ContainerCreating\n`);
+    await run.output.err(
+      `Error from server (BadRequest): container "${name}" in pod "${name}" is waiting to start: ContainerCreating\n`,
+    );
     return 1;
   }
-  const echo = pod.command[0] === 'echo' ? pod.command.slice(1).join(' ') : /echo ([^;&|]+)/.exec(pod.command.join(' '))?.[1]?.trim();
+  const echo =
+    pod.command[0] === 'echo'
+      ? pod.command.slice(1).join(' ')
+      : /echo ([^;&|]+)/.exec(pod.command.join(' '))?.[1]?.trim();
   if (echo !== undefined) await run.output.out(`${echo}\n`);
   return 0;
 }
 
-async function remove(node: PracticeNode, run: Run, options: Parsed, words: readonly string[], lineage: Lineage, namespace: string): Promise<number> {
+async function remove(
+  node: PracticeNode,
+  run: Run,
+  options: Parsed,
+  words: readonly string[],
+  lineage: Lineage,
+  namespace: string,
+): Promise<number> {
   const targets = words[0]?.includes('/') ? words : words.slice(1).map((name) => `${words[0]}/${name}`);
   for (const target of targets) {
     const [type = '', name = ''] = target.split('/');
@@ -248,7 +357,9 @@ async function remove(node: PracticeNode, run: Run, options: Parsed, words: read
 }
 
 async function annotate(run: Run, words: readonly string[], lineage: Lineage): Promise<number> {
-  const [type = '', name = '', ...pairs] = words[0]?.includes('/') ? [...(words[0]?.split('/') ?? []), ...words.slice(1)] : words;
+  const [type = '', name = '', ...pairs] = words[0]?.includes('/')
+    ? [...(words[0]?.split('/') ?? []), ...words.slice(1)]
+    : words;
   const record = kindOf(type)?.kind === 'Node' ? lineage.nodes.find((one) => one.name === name) : undefined;
   if (record === undefined) {
     await run.output.err(`Error from server (NotFound): ${kindOf(type)?.resource ?? type} "${name}" not found\n`);

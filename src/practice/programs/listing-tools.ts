@@ -1,20 +1,33 @@
 import { basename, type Files } from '../node/files.js';
 import type { Inode } from '../node/inode.js';
 import { each, pathIn } from './file-tools.js';
-import { parseOptions, type Program, type Run, UsageError } from './run.js';
+import { type Program, parseOptions, type Run, UsageError } from './run.js';
 
-const sizeOf = (inode: Inode): number => (inode.kind === 'file' ? inode.size : inode.kind === 'dir' ? 4096 : inode.target.length);
+const sizeOf = (inode: Inode): number =>
+  inode.kind === 'file' ? inode.size : inode.kind === 'dir' ? 4096 : inode.target.length;
 const letter = (inode: Inode): string => ({ file: 'f', dir: 'd', link: 'l' })[inode.kind];
 const uid = (owner: string): number => (owner === 'root' ? 0 : 1000);
 
 function kindText(inode: Inode): string {
-  return inode.kind === 'dir' ? 'directory' : inode.kind === 'link' ? 'symbolic link' : inode.size === 0 ? 'regular empty file' : 'regular file';
+  return inode.kind === 'dir'
+    ? 'directory'
+    : inode.kind === 'link'
+      ? 'symbolic link'
+      : inode.size === 0
+        ? 'regular empty file'
+        : 'regular file';
 }
 
 /** `drwx------` and its like. */
 function rights(inode: Inode): string {
   let text = inode.kind === 'dir' ? 'd' : inode.kind === 'link' ? 'l' : '-';
-  for (const shift of [6, 3, 0]) for (const [bit, char] of [[4, 'r'], [2, 'w'], [1, 'x']] as const) text += (inode.mode >> shift) & bit ? char : '-';
+  for (const shift of [6, 3, 0])
+    for (const [bit, char] of [
+      [4, 'r'],
+      [2, 'w'],
+      [1, 'x'],
+    ] as const)
+      text += (inode.mode >> shift) & bit ? char : '-';
   return text;
 }
 
@@ -22,33 +35,77 @@ const stat: Program = (node, run) => {
   const options = parseOptions(run.argv, { c: true, format: true, L: false, dereference: false, printf: true });
   const format = options.get('c') ?? options.get('format');
   const raw = options.get('printf');
-  if (format === undefined && raw === undefined) throw new UsageError('stat: only -c, --format and --printf are known here');
+  if (format === undefined && raw === undefined)
+    throw new UsageError('stat: only -c, --format and --printf are known here');
   const files = node.files(run.user);
-  return each(run, options.words, (word, why) => `stat: cannot statx '${word}': ${why}`, async (path, word) => {
-    const inode = options.has('L') || options.has('dereference') ? files.stat(path) : files.lstat(path);
-    const seconds = Math.floor(inode.mtime / 1000);
-    const device = node.state.disk.mounts.find((at) => path === at || path.startsWith(`${at}/`));
-    const fields: Record<string, string> = {
-      a: inode.mode.toString(8), A: rights(inode), U: inode.owner, G: inode.owner, u: String(uid(inode.owner)), g: String(uid(inode.owner)), s: String(sizeOf(inode)),
-      Y: String(seconds), Z: String(seconds), X: String(seconds), W: String(seconds), n: word, F: kindText(inode), i: String(1000 + [...path].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 1e6, 7)),
-      d: device === undefined ? '64769' : '64785', b: String(Math.ceil(sizeOf(inode) / 512)), B: '512', h: '1', m: device ?? '/', f: inode.mode.toString(16),
-      y: `${new Date(inode.mtime).toISOString().replace('T', ' ').replace('Z', '000000')} +0000`, N: inode.kind === 'link' ? `'${word}' -> '${inode.target}'` : `'${word}'`, '%': '%',
-    };
-    const filled = (format ?? raw ?? '').replace(/%\.?\d*([a-zA-Z%])/g, (whole, key: string) => {
-      const value = fields[key];
-      if (value === undefined) throw new UsageError(`stat: unknown directive ${whole}`);
-      return value;
-    });
-    await run.output.out(raw === undefined ? `${filled}\n` : escapes(filled));
-  });
+  return each(
+    run,
+    options.words,
+    (word, why) => `stat: cannot statx '${word}': ${why}`,
+    async (path, word) => {
+      const inode = options.has('L') || options.has('dereference') ? files.stat(path) : files.lstat(path);
+      const seconds = Math.floor(inode.mtime / 1000);
+      const device = node.state.disk.mounts.find((at) => path === at || path.startsWith(`${at}/`));
+      const fields: Record<string, string> = {
+        a: inode.mode.toString(8),
+        A: rights(inode),
+        U: inode.owner,
+        G: inode.owner,
+        u: String(uid(inode.owner)),
+        g: String(uid(inode.owner)),
+        s: String(sizeOf(inode)),
+        Y: String(seconds),
+        Z: String(seconds),
+        X: String(seconds),
+        W: String(seconds),
+        n: word,
+        F: kindText(inode),
+        i: String(1000 + [...path].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 1e6, 7)),
+        d: device === undefined ? '64769' : '64785',
+        b: String(Math.ceil(sizeOf(inode) / 512)),
+        B: '512',
+        h: '1',
+        m: device ?? '/',
+        f: inode.mode.toString(16),
+        y: `${new Date(inode.mtime).toISOString().replace('T', ' ').replace('Z', '000000')} +0000`,
+        N: inode.kind === 'link' ? `'${word}' -> '${inode.target}'` : `'${word}'`,
+        '%': '%',
+      };
+      const filled = (format ?? raw ?? '').replace(/%\.?\d*([a-zA-Z%])/g, (whole, key: string) => {
+        const value = fields[key];
+        if (value === undefined) throw new UsageError(`stat: unknown directive ${whole}`);
+        return value;
+      });
+      await run.output.out(raw === undefined ? `${filled}\n` : escapes(filled));
+    },
+  );
 };
 
 function escapes(text: string): string {
-  return text.replace(/\\(n|t|0|\\)/g, (_, char: string) => ({ n: '\n', t: '\t', '0': '\0', '\\': '\\' })[char] ?? char);
+  return text.replace(
+    /\\(n|t|0|\\)/g,
+    (_, char: string) => ({ n: '\n', t: '\t', '0': '\0', '\\': '\\' })[char] ?? char,
+  );
 }
 
 const ls: Program = async (node, run) => {
-  const options = parseOptions(run.argv, { '1': false, l: false, a: false, A: false, d: false, R: false, t: false, r: false, n: false, h: false, 'time-style': true, 'full-time': false, color: true, Q: false, p: false });
+  const options = parseOptions(run.argv, {
+    '1': false,
+    l: false,
+    a: false,
+    A: false,
+    d: false,
+    R: false,
+    t: false,
+    r: false,
+    n: false,
+    h: false,
+    'time-style': true,
+    'full-time': false,
+    color: true,
+    Q: false,
+    p: false,
+  });
   const files = node.files(run.user);
   const long = options.has('l') || options.has('n') || options.has('full-time');
   const words = options.words.length > 0 ? options.words : ['.'];
@@ -56,7 +113,8 @@ const ls: Program = async (node, run) => {
     if (!long) return name;
     const iso = new Date(inode.mtime).toISOString();
     const style = options.get('time-style');
-    const time = style === '+%s' ? String(Math.floor(inode.mtime / 1000)) : `${iso.slice(0, 10)} ${iso.slice(11, 23)}000000 +0000`;
+    const time =
+      style === '+%s' ? String(Math.floor(inode.mtime / 1000)) : `${iso.slice(0, 10)} ${iso.slice(11, 23)}000000 +0000`;
     const arrow = inode.kind === 'link' ? ` -> ${inode.target}` : '';
     return `${rights(inode)} ${inode.kind === 'dir' ? 2 : 1} ${inode.owner} ${inode.owner} ${String(sizeOf(inode)).padStart(8)} ${time} ${name}${arrow}`;
   };
@@ -74,18 +132,28 @@ const ls: Program = async (node, run) => {
       await folder(`${path}/${name}`, `${title ?? path}/${name}`);
     }
   };
-  const code = await each(run, words, (word, why) => `ls: cannot access '${word}': ${why}`, async (path, word) => {
-    const inode = options.has('d') || long ? files.lstat(path) : files.stat(path);
-    if (inode.kind !== 'dir' || options.has('d')) await run.output.out(`${row(word, inode)}\n`);
-    else await folder(path, words.length > 1 || options.has('R') ? word : undefined);
-  });
+  const code = await each(
+    run,
+    words,
+    (word, why) => `ls: cannot access '${word}': ${why}`,
+    async (path, word) => {
+      const inode = options.has('d') || long ? files.lstat(path) : files.stat(path);
+      if (inode.kind !== 'dir' || options.has('d')) await run.output.out(`${row(word, inode)}\n`);
+      else await folder(path, words.length > 1 || options.has('R') ? word : undefined);
+    },
+  );
   return code === 0 ? 0 : 2;
 };
 
 type Check = (path: string, inode: Inode, depth: number) => boolean;
 
 function glob(pattern: string): RegExp {
-  return new RegExp(`^${pattern.replace(/[.+^${}()|\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.')}$`);
+  return new RegExp(
+    `^${pattern
+      .replace(/[.+^${}()|\\]/g, '\\$&')
+      .replace(/\*/g, '.*')
+      .replace(/\?/g, '.')}$`,
+  );
 }
 
 function printer(format: string, start: string): (path: string, inode: Inode, depth: number) => string {
@@ -93,10 +161,23 @@ function printer(format: string, start: string): (path: string, inode: Inode, de
     escapes(
       format.replace(/%([a-zA-Z%])([@s])?/g, (whole, key: string, more?: string) => {
         const fields: Record<string, string> = {
-          f: basename(path), y: letter(inode), s: String(sizeOf(inode)), p: path, m: inode.mode.toString(8), M: rights(inode), u: inode.owner, g: inode.owner, U: String(uid(inode.owner)),
-          d: String(depth), P: path === start ? '' : path.slice(start.length + 1), l: inode.kind === 'link' ? inode.target : '', '%': '%', H: start,
+          f: basename(path),
+          y: letter(inode),
+          s: String(sizeOf(inode)),
+          p: path,
+          m: inode.mode.toString(8),
+          M: rights(inode),
+          u: inode.owner,
+          g: inode.owner,
+          U: String(uid(inode.owner)),
+          d: String(depth),
+          P: path === start ? '' : path.slice(start.length + 1),
+          l: inode.kind === 'link' ? inode.target : '',
+          '%': '%',
+          H: start,
         };
-        if (key === 'T' || key === 'C' || key === 'A') return more === '@' ? (inode.mtime / 1000).toFixed(10) : String(Math.floor(inode.mtime / 1000));
+        if (key === 'T' || key === 'C' || key === 'A')
+          return more === '@' ? (inode.mtime / 1000).toFixed(10) : String(Math.floor(inode.mtime / 1000));
         const value = fields[key];
         if (value === undefined) throw new UsageError(`find: unknown directive ‘${whole}’`);
         return value + (more ?? '');
@@ -136,12 +217,19 @@ function planFind(argv: readonly string[]): FindPlan {
     else if (word === '-size') {
       const size = /^([+-]?)(\d+)c$/.exec(value());
       if (!size) throw new UsageError('find: only -size Nc is known here');
-      plan.checks.push((_, inode) => (size[1] === '+' ? sizeOf(inode) > Number(size[2]) : size[1] === '-' ? sizeOf(inode) < Number(size[2]) : sizeOf(inode) === Number(size[2])));
+      plan.checks.push((_, inode) =>
+        size[1] === '+'
+          ? sizeOf(inode) > Number(size[2])
+          : size[1] === '-'
+            ? sizeOf(inode) < Number(size[2])
+            : sizeOf(inode) === Number(size[2]),
+      );
     } else if (word === '-newermt') {
       const after = value();
       const ms = after.startsWith('@') ? Number(after.slice(1)) * 1000 : Date.parse(after);
       plan.checks.push((_, inode) => inode.mtime > ms);
-    } else if (word !== '-print' && word !== '-P' && word !== '-xdev') throw new UsageError(`find: unknown predicate \`${word}'`);
+    } else if (word !== '-print' && word !== '-P' && word !== '-xdev')
+      throw new UsageError(`find: unknown predicate \`${word}'`);
   }
   return plan;
 }
@@ -149,40 +237,80 @@ function planFind(argv: readonly string[]): FindPlan {
 const find: Program = (node, run) => {
   const plan = planFind(run.argv);
   const files = node.files(run.user);
-  return each(run, plan.starts.length > 0 ? plan.starts : ['.'], (word, why) => `find: ‘${word}’: ${why}`, async (start, word) => {
-    const print = plan.format === undefined ? undefined : printer(plan.format, word);
-    const lines: string[] = [];
-    const walk = (path: string, shown: string, depth: number): void => {
-      const inode = files.lstat(path);
-      if (depth >= plan.min && plan.checks.every((check) => check(shown, inode, depth))) {
-        lines.push(print?.(shown, inode, depth) ?? `${shown}${plan.zero ? '\0' : '\n'}`);
-      }
-      if (inode.kind !== 'dir' || depth >= plan.max) return;
-      for (const name of files.list(path)) walk(`${path === '/' ? '' : path}/${name}`, `${shown === '/' ? '' : shown}/${name}`, depth + 1);
-    };
-    walk(start, word, 0);
-    await run.output.out(lines.join(''));
-  });
+  return each(
+    run,
+    plan.starts.length > 0 ? plan.starts : ['.'],
+    (word, why) => `find: ‘${word}’: ${why}`,
+    async (start, word) => {
+      const print = plan.format === undefined ? undefined : printer(plan.format, word);
+      const lines: string[] = [];
+      const walk = (path: string, shown: string, depth: number): void => {
+        const inode = files.lstat(path);
+        if (depth >= plan.min && plan.checks.every((check) => check(shown, inode, depth))) {
+          lines.push(print?.(shown, inode, depth) ?? `${shown}${plan.zero ? '\0' : '\n'}`);
+        }
+        if (inode.kind !== 'dir' || depth >= plan.max) return;
+        for (const name of files.list(path))
+          walk(`${path === '/' ? '' : path}/${name}`, `${shown === '/' ? '' : shown}/${name}`, depth + 1);
+      };
+      walk(start, word, 0);
+      await run.output.out(lines.join(''));
+    },
+  );
 };
 
 const df: Program = async (node, run) => {
-  const options = parseOptions(run.argv, { B: true, 'block-size': true, output: true, h: false, k: false, P: false, x: true, T: false, a: false });
+  const options = parseOptions(run.argv, {
+    B: true,
+    'block-size': true,
+    output: true,
+    h: false,
+    k: false,
+    P: false,
+    x: true,
+    T: false,
+    a: false,
+  });
   const files: Files = node.files(run.user);
   const { disk } = node.state;
   const unit = (options.get('B') ?? options.get('block-size')) === '1' ? 1 : 1024;
   const columns = (options.get('output') ?? 'source,size,used,avail,pcent,target').split(',');
   const targets = options.words.length > 0 ? [] : ['/', ...disk.mounts];
-  const code = await each(run, options.words, (word, why) => `df: ${word}: ${why}`, (path) => {
-    files.stat(path);
-    targets.push(disk.mounts.find((at) => path === at || path.startsWith(`${at}/`)) ?? '/');
-  });
-  const titles: Record<string, string> = { source: 'Filesystem', fstype: 'Type', size: unit === 1 ? '1B-blocks' : '1K-blocks', used: 'Used', avail: 'Avail', pcent: 'Use%', target: 'Mounted on', itotal: 'Inodes', iavail: 'IFree', file: 'File' };
+  const code = await each(
+    run,
+    options.words,
+    (word, why) => `df: ${word}: ${why}`,
+    (path) => {
+      files.stat(path);
+      targets.push(disk.mounts.find((at) => path === at || path.startsWith(`${at}/`)) ?? '/');
+    },
+  );
+  const titles: Record<string, string> = {
+    source: 'Filesystem',
+    fstype: 'Type',
+    size: unit === 1 ? '1B-blocks' : '1K-blocks',
+    used: 'Used',
+    avail: 'Avail',
+    pcent: 'Use%',
+    target: 'Mounted on',
+    itotal: 'Inodes',
+    iavail: 'IFree',
+    file: 'File',
+  };
   const rows = targets.map((target) =>
     columns.map((column) => {
       const mount = disk.mounts.indexOf(target);
       const values: Record<string, string> = {
-        source: mount < 0 ? '/dev/vda1' : `/dev/vd${'bcd'[mount] ?? 'e'}1`, fstype: 'ext4', size: String(Math.floor(disk.total / unit)), used: String(Math.ceil(disk.used / unit)),
-        avail: String(Math.max(0, Math.floor((disk.total - disk.used) / unit))), pcent: `${Math.ceil((disk.used / disk.total) * 100)}%`, target, itotal: '16777216', iavail: '16000000', file: target,
+        source: mount < 0 ? '/dev/vda1' : `/dev/vd${'bcd'[mount] ?? 'e'}1`,
+        fstype: 'ext4',
+        size: String(Math.floor(disk.total / unit)),
+        used: String(Math.ceil(disk.used / unit)),
+        avail: String(Math.max(0, Math.floor((disk.total - disk.used) / unit))),
+        pcent: `${Math.ceil((disk.used / disk.total) * 100)}%`,
+        target,
+        itotal: '16777216',
+        iavail: '16000000',
+        file: target,
       };
       const value = values[column];
       if (value === undefined) throw new UsageError(`df: option --output: field ‘${column}’ unknown`);
@@ -191,25 +319,54 @@ const df: Program = async (node, run) => {
   );
   const table = [columns.map((column) => titles[column] ?? column), ...rows];
   const widths = columns.map((_, index) => Math.max(...table.map((cells) => cells[index]?.length ?? 0)));
-  const text = table.map((cells) => cells.map((cell, index) => (['source', 'fstype', 'target', 'file'].includes(columns[index] ?? '') ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0))).join(' ').trimEnd());
+  const text = table.map((cells) =>
+    cells
+      .map((cell, index) =>
+        ['source', 'fstype', 'target', 'file'].includes(columns[index] ?? '')
+          ? cell.padEnd(widths[index] ?? 0)
+          : cell.padStart(widths[index] ?? 0),
+      )
+      .join(' ')
+      .trimEnd(),
+  );
   await run.output.out(`${text.join('\n')}\n`);
   return code;
 };
 
 const findmnt: Program = async (node, run) => {
-  const options = parseOptions(run.argv, { r: false, n: false, o: true, T: true, target: true, M: true, mountpoint: true });
+  const options = parseOptions(run.argv, {
+    r: false,
+    n: false,
+    o: true,
+    T: true,
+    target: true,
+    M: true,
+    mountpoint: true,
+  });
   const columns = (options.get('o') ?? 'TARGET,SOURCE,FSTYPE').split(',');
   const { mounts } = node.state.disk;
   const exact = options.get('M') ?? options.get('mountpoint') ?? options.words[0];
   const near = options.get('T') ?? options.get('target');
   let target: string | undefined;
-  if (near !== undefined) target = mounts.find((at) => pathIn(run, near) === at || pathIn(run, near).startsWith(`${at}/`)) ?? '/';
+  if (near !== undefined)
+    target = mounts.find((at) => pathIn(run, near) === at || pathIn(run, near).startsWith(`${at}/`)) ?? '/';
   else if (exact !== undefined) target = ['/', ...mounts].find((at) => at === pathIn(run, exact));
   const targets = near === undefined && exact === undefined ? ['/', ...mounts] : target === undefined ? [] : [target];
   const lines = targets.map((at) =>
-    columns.map((column) => ({ TARGET: at, SOURCE: at === '/' ? '/dev/vda1' : `/dev/vd${'bcd'[mounts.indexOf(at)] ?? 'e'}1`, FSTYPE: 'ext4', OPTIONS: 'rw,relatime' })[column] ?? '').join(' '),
+    columns
+      .map(
+        (column) =>
+          ({
+            TARGET: at,
+            SOURCE: at === '/' ? '/dev/vda1' : `/dev/vd${'bcd'[mounts.indexOf(at)] ?? 'e'}1`,
+            FSTYPE: 'ext4',
+            OPTIONS: 'rw,relatime',
+          })[column] ?? '',
+      )
+      .join(' '),
   );
-  if (lines.length > 0) await run.output.out(`${options.has('n') ? '' : `${columns.join(' ')}\n`}${lines.join('\n')}\n`);
+  if (lines.length > 0)
+    await run.output.out(`${options.has('n') ? '' : `${columns.join(' ')}\n`}${lines.join('\n')}\n`);
   return lines.length > 0 ? 0 : 1;
 };
 
@@ -221,4 +378,11 @@ const mountpoint: Program = async (node, run: Run) => {
   return is ? 0 : 32;
 };
 
-export const LISTING_TOOLS: readonly (readonly [string, Program])[] = [['stat', stat], ['ls', ls], ['find', find], ['df', df], ['findmnt', findmnt], ['mountpoint', mountpoint]];
+export const LISTING_TOOLS: readonly (readonly [string, Program])[] = [
+  ['stat', stat],
+  ['ls', ls],
+  ['find', find],
+  ['df', df],
+  ['findmnt', findmnt],
+  ['mountpoint', mountpoint],
+];

@@ -60,7 +60,8 @@ export function parseOptions(argv: readonly string[], table: OptionTable, stopAt
       const [name = '', inline] = splitOnce(word.slice(2), '=');
       const takes = table[name];
       if (takes === undefined) throw new UsageError(`${program}: unrecognized option '--${name}'`);
-      if (takes && inline === undefined && i + 1 >= rest.length) throw new UsageError(`${program}: option '--${name}' requires an argument`);
+      if (takes && inline === undefined && i + 1 >= rest.length)
+        throw new UsageError(`${program}: option '--${name}' requires an argument`);
       put(name, takes ? (inline ?? rest[++i] ?? '') : (inline ?? ''));
     } else if (word.startsWith('-') && word.length > 1) {
       for (let at = 1; at < word.length; at++) {

@@ -1,4 +1,4 @@
-import { parseOptions, type Program, type Run, UsageError } from './run.js';
+import { type Program, parseOptions, type Run, UsageError } from './run.js';
 
 /** What a user types at the prompt of a node where sudo asks. */
 export const SUDO_PASSWORD = 'practice-sudo';
@@ -25,17 +25,41 @@ async function firstLine(stdin: AsyncIterable<Uint8Array>): Promise<{ line: stri
 
 /** `sudo`: passwordless, asking, or refusing, as the node is set up. */
 export const sudo: Program = async (node, run) => {
-  const options = parseOptions(run.argv, { n: false, S: false, p: true, u: true, v: false, k: false, K: false, l: false, H: false, E: false, 'non-interactive': false, stdin: false, prompt: true, user: true }, true);
+  const options = parseOptions(
+    run.argv,
+    {
+      n: false,
+      S: false,
+      p: true,
+      u: true,
+      v: false,
+      k: false,
+      K: false,
+      l: false,
+      H: false,
+      E: false,
+      'non-interactive': false,
+      stdin: false,
+      prompt: true,
+      user: true,
+    },
+    true,
+  );
   const target = options.get('u') ?? options.get('user') ?? 'root';
   const argv = options.words;
   if (options.has('k') && argv.length === 0) return 0;
-  if (argv.length === 0 && !options.has('v') && !options.has('l')) throw new UsageError('usage: sudo -h | -K | -k | -V');
+  if (argv.length === 0 && !options.has('v') && !options.has('l'))
+    throw new UsageError('usage: sudo -h | -K | -k | -V');
   let { stdin } = run;
   const { sudo: policy } = node.state;
   if (run.user !== 'root' && policy !== 'nopasswd') {
     const silent = options.has('n') || options.has('non-interactive');
     if (silent || !(options.has('S') || options.has('stdin'))) {
-      await run.output.err(silent ? 'sudo: a password is required\n' : 'sudo: a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper\nsudo: a password is required\n');
+      await run.output.err(
+        silent
+          ? 'sudo: a password is required\n'
+          : 'sudo: a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper\nsudo: a password is required\n',
+      );
       return 1;
     }
     await run.output.err(options.get('p') ?? options.get('prompt') ?? `[sudo] password for ${run.user}: `);
@@ -51,7 +75,19 @@ export const sudo: Program = async (node, run) => {
     }
   }
   if (argv.length === 0) return 0;
-  const next: Run = { ...run, argv, stdin, user: target, env: { ...run.env, PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: target === 'root' ? '/root' : `/home/${target}`, USER: target, SUDO_USER: run.user } };
+  const next: Run = {
+    ...run,
+    argv,
+    stdin,
+    user: target,
+    env: {
+      ...run.env,
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: target === 'root' ? '/root' : `/home/${target}`,
+      USER: target,
+      SUDO_USER: run.user,
+    },
+  };
   const name = argv[0] ?? '';
   // sudo's secure_path lacks /usr/local/bin here, as on many hosts: only the absolute path finds k3s.
   if (name === 'k3s') {

@@ -1,13 +1,39 @@
+import { formatEntry } from '../node/journal.js';
 import type { PracticeNode } from '../node/node.js';
 import type { Unit } from '../node/state.js';
-import { formatEntry } from '../node/journal.js';
-import { type Parsed, parseOptions, type Program, type Run, UsageError } from './run.js';
+import { type Parsed, type Program, parseOptions, type Run, UsageError } from './run.js';
 import { showProperties } from './unit-properties.js';
 
 const TABLE = {
-  'no-block': false, 'no-pager': false, now: false, runtime: false, force: false, f: false, quiet: false, q: false, value: false, all: false, a: false,
-  'no-legend': false, plain: false, full: false, l: false, 'no-ask-password': false, p: true, property: true, n: true, lines: true, type: true, t: true, state: true, timestamp: true,
-  s: true, signal: true, 'kill-whom': true, 'kill-who': true, system: false,
+  'no-block': false,
+  'no-pager': false,
+  now: false,
+  runtime: false,
+  force: false,
+  f: false,
+  quiet: false,
+  q: false,
+  value: false,
+  all: false,
+  a: false,
+  'no-legend': false,
+  plain: false,
+  full: false,
+  l: false,
+  'no-ask-password': false,
+  p: true,
+  property: true,
+  n: true,
+  lines: true,
+  type: true,
+  t: true,
+  state: true,
+  timestamp: true,
+  s: true,
+  signal: true,
+  'kill-whom': true,
+  'kill-who': true,
+  system: false,
 } as const;
 
 const full = (name: string): string => (/\.[a-z]+$/.test(name) && !name.endsWith('.') ? name : `${name}.service`);
@@ -15,7 +41,10 @@ const full = (name: string): string => (/\.[a-z]+$/.test(name) && !name.endsWith
 async function blockUntil(node: PracticeNode, run: Run, unit: Unit, block: boolean): Promise<number> {
   if (!block) return 0;
   const job = unit.jobs;
-  const result = await node.time.wait(() => (unit.jobs !== job ? 'canceled' : unit.jobResult === 'pending' ? undefined : unit.jobResult), run.signal);
+  const result = await node.time.wait(
+    () => (unit.jobs !== job ? 'canceled' : unit.jobResult === 'pending' ? undefined : unit.jobResult),
+    run.signal,
+  );
   if (result === 'done') return 0;
   if (result === 'assert') {
     await run.output.err(`Assertion failed on job for ${unit.name}.\n`);
@@ -25,8 +54,13 @@ async function blockUntil(node: PracticeNode, run: Run, unit: Unit, block: boole
     await run.output.err(`Job for ${unit.name} canceled.\n`);
     return 1;
   }
-  const why = unit.result === 'protocol' ? 'the service did not take the steps required by its unit configuration' : 'the control process exited with error code';
-  await run.output.err(`Job for ${unit.name} failed because ${why}.\nSee "systemctl status ${unit.name}" and "journalctl -xeu ${unit.name}" for details.\n`);
+  const why =
+    unit.result === 'protocol'
+      ? 'the service did not take the steps required by its unit configuration'
+      : 'the control process exited with error code';
+  await run.output.err(
+    `Job for ${unit.name} failed because ${why}.\nSee "systemctl status ${unit.name}" and "journalctl -xeu ${unit.name}" for details.\n`,
+  );
   return 1;
 }
 
@@ -35,7 +69,13 @@ async function stopAndWait(node: PracticeNode, run: Run, unit: Unit, block: bool
   if (block) await node.time.wait(() => (['inactive', 'failed'].includes(unit.active) ? true : undefined), run.signal);
 }
 
-async function forEach(node: PracticeNode, run: Run, names: readonly string[], verb: string, act: (unit: Unit) => Promise<number> | number): Promise<number> {
+async function forEach(
+  node: PracticeNode,
+  run: Run,
+  names: readonly string[],
+  verb: string,
+  act: (unit: Unit) => Promise<number> | number,
+): Promise<number> {
   let code = 0;
   if (names.length === 0) throw new UsageError('Too few arguments.');
   for (const name of names) {
@@ -95,7 +135,13 @@ async function unmask(node: PracticeNode, run: Run, names: readonly string[], ru
   return 0;
 }
 
-async function isState(node: PracticeNode, run: Run, names: readonly string[], quiet: boolean, good: (unit: Unit) => boolean): Promise<number> {
+async function isState(
+  node: PracticeNode,
+  run: Run,
+  names: readonly string[],
+  quiet: boolean,
+  good: (unit: Unit) => boolean,
+): Promise<number> {
   let code = 3;
   for (const name of names) {
     const unit = node.systemd.unit(name);
@@ -144,30 +190,49 @@ async function status(node: PracticeNode, run: Run, options: Parsed, names: read
       continue;
     }
     const since = new Date(unit.changedAt || node.state.bootedAt).toISOString().replace('T', ' ').slice(0, 19);
-    const how = unit.def.transient ? 'transient' : `${node.systemd.enabled(unit.name) ? 'enabled' : 'disabled'}; preset: enabled`;
+    const how = unit.def.transient
+      ? 'transient'
+      : `${node.systemd.enabled(unit.name) ? 'enabled' : 'disabled'}; preset: enabled`;
     const lines = [
       `${unit.active === 'active' ? '●' : unit.active === 'failed' ? '×' : '○'} ${unit.name} - ${unit.def.description}`,
       `     Loaded: loaded (${unit.def.fragment}; ${how})`,
       ...(unit.def.transient ? ['  Transient: yes'] : []),
       ...(unit.def.dropIns.length > 0 ? [`    Drop-In: ${unit.def.dropIns.join(' ')}`] : []),
       `     Active: ${unit.active} (${unit.sub})${unit.changedAt > 0 ? ` since ${since} UTC` : ''}`,
-      ...(unit.mainPid > 0 ? [`   Main PID: ${unit.mainPid} (${unit.def.execStart[0]?.endsWith('/k3s') ? 'k3s-server' : 'sh'})`] : []),
+      ...(unit.mainPid > 0
+        ? [`   Main PID: ${unit.mainPid} (${unit.def.execStart[0]?.endsWith('/k3s') ? 'k3s-server' : 'sh'})`]
+        : []),
     ];
     const count = Number(options.get('n') ?? options.get('lines') ?? 10);
     const journal = node.state.journal.filter((entry) => entry.unit === unit.name).slice(-count);
-    if (journal.length > 0 && count > 0) lines.push('', ...journal.map((entry) => formatEntry(node.state, entry, 'short')));
+    if (journal.length > 0 && count > 0)
+      lines.push('', ...journal.map((entry) => formatEntry(node.state, entry, 'short')));
     await run.output.out(`${lines.join('\n')}\n`);
     if (unit.active !== 'active' && unit.active !== 'activating') code = 3;
   }
   return code;
 }
 
-const CHANGES = new Set(['start', 'stop', 'restart', 'enable', 'disable', 'daemon-reload', 'reset-failed', 'mask', 'unmask', 'kill', 'try-restart']);
+const CHANGES = new Set([
+  'start',
+  'stop',
+  'restart',
+  'enable',
+  'disable',
+  'daemon-reload',
+  'reset-failed',
+  'mask',
+  'unmask',
+  'kill',
+  'try-restart',
+]);
 
 /** `systemctl`: the verbs a console needs; anything else fails loudly. */
 export const systemctl: Program = async (node, run) => {
   if (node.state.init !== 'systemd') {
-    await run.output.err('System has not been booted with systemd as init system (PID 1). Can\'t operate.\nFailed to connect to bus: Host is down\n');
+    await run.output.err(
+      "System has not been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus: Host is down\n",
+    );
     return 1;
   }
   const options = parseOptions(run.argv, TABLE);
@@ -249,8 +314,22 @@ export const systemctl: Program = async (node, run) => {
   }
 };
 
-async function list(node: PracticeNode, run: Run, options: Parsed, patterns: readonly string[], fileStates: boolean): Promise<number> {
-  const wanted = patterns.map((pattern) => new RegExp(`^${full(pattern).replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.')}$`));
+async function list(
+  node: PracticeNode,
+  run: Run,
+  options: Parsed,
+  patterns: readonly string[],
+  fileStates: boolean,
+): Promise<number> {
+  const wanted = patterns.map(
+    (pattern) =>
+      new RegExp(
+        `^${full(pattern)
+          .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+          .replace(/\*/g, '.*')
+          .replace(/\?/g, '.')}$`,
+      ),
+  );
   const states = options.all('state').flatMap((text) => text.split(','));
   for (const file of ['k3s.service', 'k3s-agent.service']) node.systemd.unit(file);
   for (const unit of [...node.state.units.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -258,7 +337,9 @@ async function list(node: PracticeNode, run: Run, options: Parsed, patterns: rea
     if (states.length > 0 && !states.includes(unit.active) && !states.includes(unit.sub)) continue;
     if (!fileStates && !options.has('all') && !options.has('a') && unit.active === 'inactive') continue;
     const enabled = unit.def.transient ? 'transient' : node.systemd.enabled(unit.name) ? 'enabled' : 'disabled';
-    const line = fileStates ? `${unit.name} ${enabled} enabled` : `${unit.name} loaded ${unit.active} ${unit.sub} ${unit.def.description}`;
+    const line = fileStates
+      ? `${unit.name} ${enabled} enabled`
+      : `${unit.name} loaded ${unit.active} ${unit.sub} ${unit.def.description}`;
     await run.output.out(`${options.has('plain') ? '' : fileStates ? '' : '  '}${line}\n`);
   }
   return 0;

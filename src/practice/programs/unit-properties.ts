@@ -33,9 +33,20 @@ function properties(node: PracticeNode, unit: Unit, unix: boolean): [string, str
     ['ExecMainPID', String(unit.mainPid)],
     ['ExecMainCode', String(unit.execCode)],
     ['ExecMainStatus', String(unit.execStatus)],
-    ['ExecStart', `{ path=${def.execStart[0] ?? ''} ; argv[]=${argv} ; ignore_errors=no ; start_time=${started} ; stop_time=${stopped} ; pid=${unit.mainPid} ; code=${code} ; status=${unit.execStatus}/0 }`],
-    ...def.environmentFiles.map((file): [string, string] => ['EnvironmentFiles', file.startsWith('-') ? `${file.slice(1)} (ignore_errors=yes)` : `${file} (ignore_errors=no)`]),
-    ['Environment', Object.entries(def.environment).map(([key, value]) => `${key}=${value}`).join(' ')],
+    [
+      'ExecStart',
+      `{ path=${def.execStart[0] ?? ''} ; argv[]=${argv} ; ignore_errors=no ; start_time=${started} ; stop_time=${stopped} ; pid=${unit.mainPid} ; code=${code} ; status=${unit.execStatus}/0 }`,
+    ],
+    ...def.environmentFiles.map((file): [string, string] => [
+      'EnvironmentFiles',
+      file.startsWith('-') ? `${file.slice(1)} (ignore_errors=yes)` : `${file} (ignore_errors=no)`,
+    ]),
+    [
+      'Environment',
+      Object.entries(def.environment)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' '),
+    ],
     ['KillMode', def.killMode],
     ['Id', unit.name],
     ['Names', unit.name],
@@ -76,12 +87,18 @@ function missing(name: string): [string, string][] {
 }
 
 /** `systemctl show`: properties in systemd's own order (`a-healthy/node-1.systemctl-show.out`); unknown names print nothing. */
-export async function showProperties(node: PracticeNode, run: Run, options: Parsed, names: readonly string[]): Promise<number> {
+export async function showProperties(
+  node: PracticeNode,
+  run: Run,
+  options: Parsed,
+  names: readonly string[],
+): Promise<number> {
   const wanted = [...options.all('p'), ...options.all('property')].flatMap((text) => text.split(',')).filter(Boolean);
   const unix = options.get('timestamp') === 'unix';
   const blocks = names.map((name) => {
     const unit = node.systemd.unit(name);
-    const all = unit === undefined ? missing(name.includes('.') ? name : `${name}.service`) : properties(node, unit, unix);
+    const all =
+      unit === undefined ? missing(name.includes('.') ? name : `${name}.service`) : properties(node, unit, unix);
     return all
       .filter(([key]) => wanted.length === 0 || wanted.includes(key))
       .map(([key, value]) => (options.has('value') ? value : `${key}=${value}`))
