@@ -1,4 +1,3 @@
-import { namesOf } from '../../src/incident/cluster.js';
 import { act, look } from '../../src/incident/command.js';
 import type { Json } from '../../src/incident/json.js';
 import type { Step, StepContext } from '../../src/incident/step.js';
@@ -285,13 +284,3 @@ export const deleteTestPod: Step = {
   lookup: [],
   skippable: 'Delete it by hand later.',
 };
-
-/** How many failures the cluster tolerates with this many voters, as a sentence for the report. */
-export function toleranceOf(context: StepContext): string {
-  const voters = serversIn(context).length;
-  const total = namesOf(context.cluster, 'server').length;
-  const failures = Math.floor((voters - 1) / 2);
-  return failures === 0
-    ? `${voters} of ${total} servers vote: recovered, tolerates no failure`
-    : `${voters} of ${total} servers vote: tolerates ${failures} failure${failures === 1 ? '' : 's'}`;
-}

@@ -1,5 +1,5 @@
 import { type PlannedPhase, planOf } from '../incident/plan.js';
-import { contextOf, type IncidentState } from '../incident/state.js';
+import type { IncidentState } from '../incident/state.js';
 import { HERE, type Scenario } from '../incident/step.js';
 
 /** What was done, when, how long it took and what was lost, as Markdown. */
@@ -13,6 +13,8 @@ export interface ReportInput {
   /** Facts only the scenario knows, as finished lines. */
   readonly lost: readonly string[];
   readonly left: readonly string[];
+  /** How many failures the cluster tolerates now, as a sentence. */
+  readonly tolerance: string;
 }
 
 export function reportMarkdown(input: ReportInput): string {
@@ -21,7 +23,7 @@ export function reportMarkdown(input: ReportInput): string {
   return [
     `# Incident ${state.runId}: ${scenario?.title ?? 'no scenario chosen'} on ${state.cluster.name}`,
     '',
-    ...summary(state),
+    ...summary(state, input),
     '',
     ...table('Steps', ['step', 'host', 'outcome', 'took', 'seen'], stepRows(plan)),
     ...table('Gates', ['gate', 'confirmed', 'facts'], gateRows(state)),
@@ -43,7 +45,7 @@ export function reportMarkdown(input: ReportInput): string {
   ].join('\n');
 }
 
-function summary(state: IncidentState): string[] {
+function summary(state: IncidentState, input: ReportInput): string[] {
   const lines = [
     `- opened ${stamp(state.openedAt)} by ${state.operator} on ${state.machine}, blackstart ${state.version}`,
     `- cluster: ${state.cluster.hosts.map((host) => `${host.name} (${host.role})`).join(', ')}`,
@@ -56,6 +58,7 @@ function summary(state: IncidentState): string[] {
     if (state.begunAt !== undefined)
       lines.push(`- time to recovery, from the beginning of the plan: **${duration(state.ended.at - state.begunAt)}**`);
   } else lines.push('- outcome: not ended');
+  if (state.ended?.outcome === 'recovered') lines.push(`- ${input.tolerance}`);
   if (state.resumes > 0) lines.push(`- resumed ${state.resumes} times`);
   return lines;
 }
@@ -114,36 +117,4 @@ export function duration(ms: number): string {
   const whole = Math.round(seconds);
   if (whole < 3600) return `${Math.floor(whole / 60)} m ${String(whole % 60).padStart(2, '0')} s`;
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} m`;
-}
-
-/** Lines only a full restore knows: what the backup did not hold, what is left to do. Works on any state. */
-export function restoreLines(state: IncidentState): { lost: string[]; left: string[] } {
-  const context = contextOf(state, HERE, 1, true);
-  const lost: string[] = [];
-  const left: string[] = [];
-  const proof = context.known('fetch', 'proof', HERE) as { takenAt?: number | null; revision?: number } | undefined;
-  if (proof?.takenAt !== undefined && proof.takenAt !== null) {
-    lost.push(
-      `everything written between ${stamp(proof.takenAt * 1000)} and the incident: the backup is of revision ${proof.revision}`,
-    );
-  }
-  const primary = state.choices.primary;
-  const gone = (context.known('verify-nodes', 'gone', primary) as string[] | undefined) ?? [];
-  for (const node of gone)
-    left.push(`Node ${node} came back from the backup and has no host: \`kubectl delete node ${node}\``);
-  for (const pod of (context.known('verify-pods', 'waiting', primary) as string[] | undefined) ?? [])
-    left.push(`system pod ${pod} was not running`);
-  for (const claim of (context.known('verify-pods', 'unbound', primary) as string[] | undefined) ?? [])
-    left.push(`claim ${claim} was not bound`);
-  for (const host of state.choices.fenced)
-    left.push(`server ${host} was left out: keep it off, then add it as a fresh server`);
-  for (const host of state.choices.left) left.push(`agent ${host} was left out: restart it when it is back`);
-  for (const host of state.cluster.hosts) {
-    for (const path of (context.known('leftovers', 'aside', host.name) as string[] | undefined) ?? []) {
-      left.push(`old data on ${host.name}, when nobody needs it any more: \`rm -r ${path}\``);
-    }
-  }
-  if (state.ended?.outcome === 'recovered')
-    left.push('re-enable and check the backup schedule; re-apply what was changed after the backup');
-  return { lost, left };
 }

@@ -1,0 +1,138 @@
+import { Box, useInput, usePaste, useStdout, useWindowSize } from 'ink';
+import { type ReactNode, useCallback, useEffect, useReducer, useState } from 'react';
+import type { Intents } from '../src/incident/intents.js';
+import type { ConsoleStore } from '../src/store/store.js';
+import { initialView, PANES, reduceView, topDialog } from '../src/store/view.js';
+import { Dialogs, dialogKeys } from './Dialogs.js';
+import { type DialogInput, freshDialogInput } from './dialogs/input.js';
+import { Footer } from './Footer.js';
+import { Header } from './Header.js';
+import { pressName } from './hooks/press.js';
+import { useConsole } from './hooks/use-console.js';
+import { Lines } from './Lines.js';
+import { isSmall, isTooSmall, layout, SMALLEST } from './layout.js';
+import { type Line, seg } from './line.js';
+import { Pane } from './Pane.js';
+import { pressInDialog } from './press-in-dialog.js';
+import { pressInPanes } from './press-in-panes.js';
+
+interface Props {
+  readonly store: ConsoleStore;
+  readonly intents: Intents;
+}
+
+/** The whole screen: header, panes or a dialog, footer. It draws the store and sends intents; it knows nothing else. */
+export function App({ store, intents }: Props): ReactNode {
+  const state = useConsole(store);
+  const { columns, rows } = useWindowSize();
+  const { stdout } = useStdout();
+  const [view, change] = useReducer(reduceView, initialView);
+  const [input, setInput] = useState<DialogInput>(() => freshDialogInput(Date.now()));
+  const dialog = state.secretQuestion !== undefined ? ({ kind: 'secret' } as const) : topDialog(view);
+  const kind = dialog?.kind;
+
+  // What is typed belongs to one dialog: another one on top begins empty, and counts its dead time from when it is seen.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new kind of dialog or another question is what starts it anew
+  useEffect(() => setInput(freshDialogInput(Date.now())), [kind, state.secretQuestion?.id, view.dialogs.length]);
+
+  const attention = state.attention;
+  const gateOpen = attention.kind === 'gate' && attention.open !== undefined;
+  // A gate that is gone (confirmed, or overtaken by a failure) takes its dialog with it.
+  useEffect(() => {
+    if (attention.kind !== 'gate') change({ do: 'close-kind', kind: 'gate' });
+    if (attention.kind !== 'trouble') change({ do: 'close-kind', kind: 'trouble' });
+  }, [attention.kind]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a gate opened anew starts anew
+  useEffect(() => setInput(freshDialogInput(Date.now())), [gateOpen]);
+  const ended = state.incident?.ended !== undefined;
+  useEffect(() => {
+    if (ended) change({ do: 'open', dialog: { kind: 'done' } });
+  }, [ended]);
+
+  const press = useCallback(
+    (name: string) => {
+      const tools = { state: store.getState(), view, input, intents, change, setInput, columns, rows };
+      if (name === 'ctrl-l') stdout.write('\u001b[2J');
+      else if (dialog !== undefined) pressInDialog(dialog, name, tools);
+      else pressInPanes(name, tools);
+    },
+    [store, view, input, intents, columns, rows, dialog, stdout],
+  );
+
+  useInput((characters, key) => {
+    const name = pressName(characters, key);
+    // Fast typing arrives as several characters at once. Moving about may take them one by one; a dialog decides for itself.
+    if (dialog === undefined && characters.length > 1 && name === characters) for (const one of characters) press(one);
+    else press(name);
+  });
+  usePaste((text) => {
+    if (dialog !== undefined)
+      pressInDialog(dialog, text, {
+        state: store.getState(),
+        view,
+        input,
+        intents,
+        change,
+        setInput,
+        columns,
+        rows,
+        pasted: true,
+      });
+  });
+
+  if (isTooSmall(columns, rows)) {
+    return <Lines lines={tooSmall(columns, rows)} />;
+  }
+  const small = isSmall(columns, rows);
+  const body =
+    dialog === undefined ? (
+      <>
+        {small && !view.zoom ? <Lines lines={[tabs(view.focus, columns)]} /> : null}
+        {layout(state, view, columns, rows).map((row) => (
+          <Box key={row.map((column) => column.map((one) => one.pane).join()).join()}>
+            {row.map((column) => (
+              <Box key={column.map((one) => one.pane).join()} flexDirection="column">
+                {column.map((one) => (
+                  <Pane key={one.pane} {...one} state={state} view={view} />
+                ))}
+              </Box>
+            ))}
+          </Box>
+        ))}
+      </>
+    ) : (
+      <Dialogs dialog={dialog} state={state} view={view} input={input} columns={columns} rows={rows - 2} />
+    );
+  return (
+    <Box flexDirection="column" width={columns} height={rows}>
+      <Header state={state} width={columns} />
+      <Box flexDirection="column" height={rows - 2} overflow="hidden">
+        {body}
+      </Box>
+      <Footer
+        state={state}
+        view={view}
+        width={columns}
+        dialogKeys={dialog === undefined ? undefined : dialogKeys(dialog, state)}
+      />
+    </Box>
+  );
+}
+
+function tabs(focus: (typeof PANES)[number], columns: number): Line {
+  return PANES.map((pane, index) =>
+    seg(columns >= 70 ? ` ${index + 1} ${pane} ` : ` ${index + 1} `, pane === focus ? 'accent' : 'dim'),
+  );
+}
+
+function tooSmall(columns: number, rows: number): Line[] {
+  return [
+    [
+      seg(
+        `blackstart needs ${SMALLEST.columns}×${SMALLEST.rows}; this is ${columns}×${rows}.`.slice(0, columns),
+        'warn',
+      ),
+    ],
+    [seg('Work goes on; gates wait. q leaves.'.slice(0, columns), 'dim')],
+  ];
+}

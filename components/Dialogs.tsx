@@ -1,0 +1,261 @@
+import type { ReactNode } from 'react';
+import type { ConsoleState } from '../src/store/store.js';
+import type { ViewState } from '../src/store/view.js';
+import { doneLines } from './dialogs/done.js';
+import { gateLines, gateTitle } from './dialogs/gate.js';
+import type { DialogInput } from './dialogs/input.js';
+import { troubleLines } from './dialogs/trouble.js';
+import { silentHosts, workingKeys } from './keys.js';
+import { type Line, labelled, line, pad, seg } from './line.js';
+import { Overlay } from './Overlay.js';
+import { type OpenDialog, serversThatAnswer } from './press-in-dialog.js';
+import { GLYPH } from './symbols.js';
+
+interface Props {
+  readonly dialog: OpenDialog;
+  readonly state: ConsoleState;
+  readonly view: ViewState;
+  readonly input: DialogInput;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** The dialog on top. */
+export function Dialogs({ dialog, state, view, input, columns, rows }: Props): ReactNode {
+  const size = { columns, rows };
+  switch (dialog.kind) {
+    case 'gate': {
+      const { attention } = state;
+      const gate = attention.kind === 'gate' ? attention.open : undefined;
+      const destroy = gate?.effect === 'destroy';
+      return (
+        <Overlay
+          {...size}
+          title={gateTitle(gate)}
+          tone={destroy ? 'bad' : 'warn'}
+          heavy={destroy}
+          full
+          lines={(width, height) =>
+            gateLines(
+              {
+                gate,
+                checking: attention.kind === 'gate' && attention.checking && gate !== undefined,
+                typed: input.gate.typed,
+                commands: input.gate.commands,
+                remark: input.gate.remark,
+                scroll: input.gate.scroll,
+              },
+              width,
+              height,
+            )
+          }
+        />
+      );
+    }
+    case 'trouble':
+      return (
+        <Overlay {...size} title="A decision is needed" tone="bad" lines={(width) => troubleLines(state, width)} />
+      );
+    case 'done':
+      return (
+        <Overlay
+          {...size}
+          title={`Run ${state.incident?.runId ?? ''}`}
+          tone="good"
+          lines={(width, height) => doneLines(state, width, input.remark).slice(input.scroll, input.scroll + height)}
+        />
+      );
+    case 'help':
+      return (
+        <Overlay
+          {...size}
+          title="Keys that work now"
+          lines={(width, height) => helpLines(state, view, width).slice(input.scroll, input.scroll + height)}
+        />
+      );
+    case 'quit':
+      return <Overlay {...size} title="Leave?" tone="warn" lines={(width) => quitLines(state, width)} />;
+    case 'keys':
+      return (
+        <Overlay
+          {...size}
+          title="Host keys nobody has accepted yet"
+          tone="warn"
+          lines={(width) => keysLines(state, width)}
+        />
+      );
+    case 'primary':
+      return (
+        <Overlay
+          {...size}
+          title="Server to restore on"
+          lines={() => listLines(serversThatAnswer(state), input.cursor, 'enter chooses · esc back')}
+        />
+      );
+    case 'hosts':
+      return (
+        <Overlay
+          {...size}
+          title="Hosts that do not answer"
+          tone="warn"
+          lines={(width) => hostsLines(state, input, width)}
+        />
+      );
+    case 'words':
+      return (
+        <Overlay {...size} title="In your words" lines={(width) => wordsLines(dialog.question, input.text, width)} />
+      );
+    case 'secret':
+      return (
+        <Overlay
+          {...size}
+          title="A secret is needed"
+          tone="warn"
+          lines={(width) => wordsLines(state.secretQuestion?.text ?? '', '•'.repeat([...input.text].length), width)}
+        />
+      );
+  }
+}
+
+/** What the footer says while a dialog is open. */
+export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
+  switch (dialog.kind) {
+    case 'gate':
+      return state.attention.kind === 'gate' && state.attention.open?.typed === undefined
+        ? 'y confirms   tab commands   esc cancels'
+        : 'type the name, enter confirms   tab commands   esc cancels';
+    case 'trouble':
+      return 'press the letter of a choice   esc back';
+    case 'done':
+      return 'r writes the report   esc back to the panes   q leaves';
+    case 'words':
+    case 'secret':
+      return 'enter takes it   esc cancels';
+    case 'keys':
+      return 'y stores them and connects   esc leaves them out for now';
+    case 'quit':
+      return 'y leaves   esc stays';
+    default:
+      return 'esc back';
+  }
+}
+
+function helpLines(state: ConsoleState, view: ViewState, width: number): Line[] {
+  return [
+    ...workingKeys(state, view).map((key) =>
+      line(
+        seg(pad(key.keys, 18), 'accent'),
+        seg(key.label),
+        seg(key.acts === true ? '  (acts on nodes, behind a gate)' : '', 'dim'),
+      ),
+    ),
+    [],
+    ...labelled(
+      'gates',
+      'A change asks for one key; what destroys asks for a name typed letter by letter. Nothing pasted counts; esc always cancels.',
+      width,
+      8,
+      'dim',
+    ),
+    ...labelled(
+      'signs',
+      `${GLYPH.done} done  ${GLYPH.running} running  ${GLYPH.waiting} waiting  ${GLYPH.failed} failed  ${GLYPH.doubt} in doubt  ${GLYPH.skipped} skipped  ${GLYPH.undone} undone  ${GLYPH.change} change  ${GLYPH.destroy} destructive`,
+      width,
+      8,
+      'dim',
+    ),
+  ];
+}
+
+function quitLines(state: ConsoleState, width: number): Line[] {
+  const { incident } = state;
+  const running =
+    incident === undefined ? [] : Object.values(incident.cells).filter((cell) => cell.status === 'running');
+  if (incident?.begun !== true || incident.ended !== undefined)
+    return [...labelled('', 'Nothing is under way. y leaves, esc stays.', width, 1)];
+  const what =
+    running.length === 0
+      ? 'Nothing is under way on the nodes.'
+      : `${running.map((cell) => `${cell.step} on ${cell.host}`).join(', ')}: what was begun on a node finishes there without this console.`;
+  return [
+    ...labelled('', what, width, 1),
+    ...labelled(
+      '',
+      'Nothing new starts. Held servers stay held. Start blackstart again with the same inventory to go on; every gate is asked anew.',
+      width,
+      1,
+    ),
+    [],
+    ...labelled('', 'y leaves, esc stays.', width, 1, 'accent'),
+  ];
+}
+
+function keysLines(state: ConsoleState, width: number): Line[] {
+  return [
+    ...labelled(
+      '',
+      'Compare each fingerprint with one you trust (the host’s console, your records). Storing them is deliberate: who answers here gets your commands.',
+      width,
+      1,
+    ),
+    [],
+    ...state.unknownKeys.map((key) =>
+      line(
+        seg(pad(key.host, 12), 'strong'),
+        seg(pad(key.address, 24), 'dim'),
+        seg(`${key.type}  `),
+        seg(key.fingerprint, 'accent'),
+      ),
+    ),
+    [],
+    line(seg('y stores them and connects. esc leaves these hosts out for now.', 'accent')),
+  ];
+}
+
+function listLines(items: readonly string[], cursor: number, hint: string): Line[] {
+  return [
+    ...items.map((item, index) =>
+      line(
+        seg(index === cursor ? `${GLYPH.cursor} ` : '  ', 'accent'),
+        seg(item, index === cursor ? 'accent' : 'plain'),
+      ),
+    ),
+    [],
+    line(seg(hint, 'dim')),
+  ];
+}
+
+function hostsLines(state: ConsoleState, input: DialogInput, width: number): Line[] {
+  const hosts = silentHosts(state);
+  return [
+    ...labelled(
+      '',
+      'A server that still runs the old cluster somewhere would make a second cluster beside the restored one. Say of each how you know that it does not.',
+      width,
+      1,
+    ),
+    [],
+    ...hosts.map((host, index) =>
+      line(
+        seg(index === input.cursor ? `${GLYPH.cursor} ` : '  ', 'accent'),
+        seg(pad(host, 18), index === input.cursor ? 'accent' : 'plain'),
+        seg(state.live[host]?.facts.problem?.what ?? '', 'dim'),
+      ),
+    ),
+    [],
+    line(
+      seg('o  ', 'accent'),
+      seg('it is powered off      '),
+      seg('l  ', 'accent'),
+      seg('leave it out, with a reason'),
+    ),
+  ];
+}
+
+function wordsLines(question: string, text: string, width: number): Line[] {
+  return [
+    ...labelled('', question, width, 1),
+    [],
+    line(seg(text.slice(-(width - 2)), 'strong'), seg(GLYPH.block, 'accent')),
+  ];
+}

@@ -1,0 +1,62 @@
+import { restoreSummary } from '../../src/incident/summary.js';
+import type { ConsoleState } from '../../src/store/store.js';
+import { type Line, labelled, line, pad, seg } from '../line.js';
+import { planRows, stepStatus } from '../panes/plan.js';
+import { GLYPH } from '../symbols.js';
+import { clockSpan } from '../words.js';
+
+/** The end: how long it took, what was lost, what is left to do, where the report is. */
+export function doneLines(state: ConsoleState, width: number, report: string | undefined): Line[] {
+  const { incident } = state;
+  if (incident?.ended === undefined) return [];
+  const { ended } = incident;
+  const { lost, left, tolerance } = restoreSummary(incident);
+  const good = ended.outcome === 'recovered' || ended.outcome === 'undone';
+  return [
+    line(
+      seg(`${good ? GLYPH.done : GLYPH.failed} ${ended.outcome.toUpperCase()}`, good ? 'good' : 'bad'),
+      seg(`  ${ended.summary}`),
+    ),
+    ...(ended.outcome === 'recovered' ? [line(seg(tolerance, 'dim'))] : []),
+    [],
+    ...(incident.begunAt === undefined
+      ? []
+      : labelled(
+          'took',
+          `${clockSpan(ended.at - incident.begunAt)} from the beginning of the plan, ${clockSpan(ended.at - incident.openedAt)} from opening`,
+          width,
+          8,
+          'strong',
+        )),
+    ...shares(state, width),
+    [],
+    ...lost.flatMap((text, index) => labelled(index === 0 ? 'lost' : '', text, width, 8, 'warn')),
+    ...left.flatMap((text, index) => labelled(index === 0 ? 'to do' : '', text, width, 8)),
+    [],
+    ...labelled('report', report ?? 'r writes it', width, 8, report === undefined ? 'dim' : 'accent'),
+  ];
+}
+
+/** The steps that took longest, with a bar. */
+function shares(state: ConsoleState, width: number): Line[] {
+  const steps = planRows(state.plan).flatMap((row) => {
+    if (row.planned === undefined || stepStatus(row.planned) === 'waiting') return [];
+    const cells = row.planned.hosts.flatMap((one) => one.cell ?? []);
+    const begun = cells.flatMap((cell) => cell.begunAt ?? []);
+    const ends = cells.flatMap((cell) => cell.endedAt ?? []);
+    if (begun.length === 0 || ends.length === 0) return [];
+    return [{ title: row.title, ms: Math.max(...ends) - Math.min(...begun) }];
+  });
+  const longest = [...steps].sort((a, b) => b.ms - a.ms).slice(0, 6);
+  const most = Math.max(1, ...longest.map((step) => step.ms));
+  const bar = Math.max(4, Math.min(30, width - 50));
+  return longest.map((step) =>
+    line(
+      seg('        '),
+      seg(pad(step.title, 34)),
+      seg(clockSpan(step.ms).padStart(6), 'dim'),
+      seg('  '),
+      seg('█'.repeat(Math.max(1, Math.round((step.ms / most) * bar))), 'accent'),
+    ),
+  );
+}

@@ -1,0 +1,108 @@
+import type { GateView } from '../../src/incident/attention.js';
+import { quotedForPeople } from '../command-text.js';
+import { type Line, labelled, line, seg, wrap } from '../line.js';
+import { effectGlyph, GLYPH } from '../symbols.js';
+
+export interface GateDraw {
+  readonly gate: GateView | undefined;
+  readonly checking: boolean;
+  readonly typed: string;
+  /** Shows the exact commands instead of the summary. */
+  readonly commands: boolean;
+  /** Said under the line to type on: a paste was refused, the word was wrong. */
+  readonly remark: string | undefined;
+  readonly scroll: number;
+}
+
+/** What a gate says: every host, what it does, loses and keeps, the undo, what was checked, and what to type. */
+export function gateLines(draw: GateDraw, width: number, height: number): Line[] {
+  const { gate } = draw;
+  if (gate === undefined) return [line(seg('Asking the hosts how things stand now…', 'accent'))];
+  const foot = footLines(gate, draw, width);
+  const room = Math.max(1, height - foot.length - 1);
+  const body = draw.commands ? commandLines(gate, width) : summaryLines(gate, width);
+  const from = Math.max(0, Math.min(draw.scroll, body.length - room));
+  const shown = body.slice(from, from + room);
+  if (from + room < body.length)
+    shown[shown.length - 1] = line(seg(`… ${body.length - from - room + 1} lines more (down)`, 'dim'));
+  return [...shown, ...Array.from({ length: Math.max(0, room - shown.length) }, (): Line => []), [], ...foot];
+}
+
+function summaryLines(gate: GateView, width: number): Line[] {
+  const column = 10;
+  const bad = gate.effect === 'destroy' ? 'bad' : 'warn';
+  return [
+    ...labelled(
+      gate.hosts.length > 1 ? 'hosts' : 'host',
+      gate.hosts.map((host) => (host === 'here' ? 'this machine' : host)).join(', '),
+      width,
+      column,
+      'strong',
+    ),
+    ...labelled('does', gate.does, width, column),
+    ...labelled('loses', gate.loses, width, column, bad),
+    ...labelled('keeps', gate.keeps, width, column),
+    ...labelled('undo', gate.undo, width, column),
+    ...gate.steps.flatMap((step, index) =>
+      labelled(index === 0 ? 'steps' : '', `${index + 1}. ${step.title}`, width, column, 'dim'),
+    ),
+    ...gate.changed.flatMap((text) => labelled('changed', text, width, column, 'warn')),
+    ...gate.facts.flatMap((fact, index) =>
+      labelled(
+        index === 0 ? 'checked' : '',
+        `${fact.ok ? GLYPH.done : GLYPH.failed} ${fact.host}: ${fact.ok ? fact.text : `${fact.title}: ${fact.text}`}`,
+        width,
+        column,
+        fact.ok ? 'good' : 'bad',
+      ),
+    ),
+  ];
+}
+
+function commandLines(gate: GateView, width: number): Line[] {
+  return gate.commands.flatMap(({ host, command }) => {
+    const text = `${host}$ ${quotedForPeople(command)}`;
+    return wrap(text, width - 2).map((part, index) =>
+      line(seg(`${index === 0 ? '' : '  '}${part}`, index === 0 ? 'plain' : 'dim')),
+    );
+  });
+}
+
+function footLines(gate: GateView, draw: GateDraw, width: number): Line[] {
+  const blocked = gate.facts.filter((fact) => !fact.ok);
+  const remark = draw.remark === undefined ? [] : [line(seg(draw.remark, 'warn'))];
+  const switches = seg(
+    draw.commands ? 'tab summary · esc cancels' : `tab shows the ${gate.commands.length} commands · esc cancels`,
+    'dim',
+  );
+  if (draw.checking) return [...remark, line(seg('Asking the hosts once more before anything is sent…', 'accent'))];
+  if (blocked.length > 0) {
+    return [
+      ...remark,
+      ...wrap(
+        `This gate is closed: ${blocked.map((fact) => `${fact.host}: ${fact.title}`).join('; ')}. Put it right, then open it again.`,
+        width,
+      ).map((part) => line(seg(part, 'bad'))),
+      line(switches),
+    ];
+  }
+  if (gate.typed === undefined)
+    return [...remark, line(seg('Press '), seg('y', 'accent'), seg(' to do it.   '), switches)];
+  return [
+    ...remark,
+    line(
+      seg('Type '),
+      seg(gate.typed, 'bad'),
+      seg(' and enter to go on:  '),
+      seg(draw.typed, 'strong'),
+      seg(GLYPH.block, 'accent'),
+      seg('   '),
+      switches,
+    ),
+  ];
+}
+
+export const gateTitle = (gate: GateView | undefined): string =>
+  gate === undefined
+    ? 'Gate'
+    : `${effectGlyph(gate.effect)} ${gate.effect === 'destroy' ? 'DESTRUCTIVE' : 'CHANGE'} · ${gate.title}`;

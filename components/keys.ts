@@ -1,0 +1,208 @@
+import type { ConsoleState } from '../src/store/store.js';
+import { PANES, type PaneId, topDialog, type ViewState } from '../src/store/view.js';
+
+/** Every key of the console, as data: the footer, the help and the dispatch are made from this one table. */
+
+export type CommandId =
+  | 'help'
+  | 'quit'
+  | 'back'
+  | 'next-pane'
+  | 'previous-pane'
+  | 'pane'
+  | 'up'
+  | 'down'
+  | 'page-up'
+  | 'page-down'
+  | 'top'
+  | 'bottom'
+  | 'zoom'
+  | 'enter'
+  | 'begin'
+  | 'primary'
+  | 'backups'
+  | 'checklist'
+  | 'hosts'
+  | 'host-keys'
+  | 'open-gate'
+  | 'trouble'
+  | 'follow'
+  | 'next-error'
+  | 'previous-error'
+  | 'search'
+  | 'pause'
+  | 'undo'
+  | 'report'
+  | 'retry-host'
+  | 'repaint';
+
+export interface KeySpec {
+  readonly id: CommandId;
+  /** What is pressed, for people. */
+  readonly keys: string;
+  /** How ink reports it: the character, or the name of a special key. */
+  readonly press: readonly string[];
+  readonly label: string;
+  /** Changes something on a node, directly or behind a gate; not there while observing. */
+  readonly acts?: boolean;
+  /** Whether it works now; without it, always. */
+  when?(state: ConsoleState, view: ViewState): boolean;
+  /** Shown in the footer when it works; lower comes first. */
+  readonly footer?: number;
+}
+
+const begun = (state: ConsoleState): boolean => state.incident?.begun === true;
+const ended = (state: ConsoleState): boolean => state.incident?.ended !== undefined;
+const chosen = (state: ConsoleState): boolean => state.incident?.scenario !== undefined;
+const at =
+  (pane: PaneId) =>
+  (_state: ConsoleState, view: ViewState): boolean =>
+    view.focus === pane;
+
+export const KEYS: readonly KeySpec[] = [
+  {
+    id: 'host-keys',
+    keys: 'K',
+    press: ['K'],
+    label: 'look at host keys',
+    footer: 1,
+    when: (state) => state.unknownKeys.length > 0,
+  },
+  {
+    id: 'open-gate',
+    keys: 'enter',
+    press: ['return'],
+    label: 'open the gate',
+    acts: true,
+    footer: 1,
+    when: (state) => state.attention.kind === 'gate',
+  },
+  {
+    id: 'trouble',
+    keys: 'enter',
+    press: ['return'],
+    label: 'decide',
+    acts: true,
+    footer: 1,
+    when: (state) => state.attention.kind === 'trouble',
+  },
+  {
+    id: 'begin',
+    keys: 'o',
+    press: ['o'],
+    label: 'begin the plan',
+    acts: true,
+    footer: 2,
+    when: (state) => chosen(state) && !begun(state),
+  },
+  {
+    id: 'enter',
+    keys: 'enter',
+    press: ['return'],
+    label: 'choose',
+    footer: 1,
+    when: (state, view) => !begun(state) || view.focus === 'plan' || view.focus === 'backups' || view.focus === 'nodes',
+  },
+  { id: 'backups', keys: 'b', press: ['b'], label: 'backups', footer: 3, when: (state) => !begun(state) },
+  {
+    id: 'primary',
+    keys: 'p',
+    press: ['p'],
+    label: 'server to restore on',
+    footer: 4,
+    when: (state) => chosen(state) && !begun(state),
+  },
+  { id: 'checklist', keys: 'c', press: ['c'], label: 'checklist', footer: 5, when: (state) => !begun(state) },
+  {
+    id: 'hosts',
+    keys: 'a',
+    press: ['a'],
+    label: 'attest a silent host',
+    acts: true,
+    footer: 4,
+    when: (state) => silentHosts(state).length > 0 && !ended(state),
+  },
+  { id: 'report', keys: 'r', press: ['r'], label: 'write the report', footer: 2, when: ended },
+  {
+    id: 'pause',
+    keys: 'p',
+    press: ['p'],
+    label: 'pause after this step',
+    acts: true,
+    footer: 6,
+    when: (state) => begun(state) && !ended(state),
+  },
+  {
+    id: 'undo',
+    keys: 'u',
+    press: ['u'],
+    label: 'undo',
+    acts: true,
+    footer: 7,
+    when: (state) => begun(state) && !ended(state) && state.incident?.undoing === undefined,
+  },
+  { id: 'follow', keys: 'f', press: ['f'], label: 'follow', footer: 5, when: (_state, view) => !view.follow },
+  { id: 'next-error', keys: 'e', press: ['e'], label: 'next error', footer: 6, when: at('journal') },
+  { id: 'previous-error', keys: 'E', press: ['E'], label: 'previous error', when: at('journal') },
+  { id: 'search', keys: '/', press: ['/'], label: 'search the journal', footer: 7 },
+  { id: 'retry-host', keys: 'R', press: ['R'], label: 'try this host again', when: at('nodes'), footer: 4 },
+  { id: 'next-pane', keys: 'tab', press: ['tab'], label: 'next pane', footer: 8 },
+  { id: 'previous-pane', keys: 'shift-tab', press: ['shift-tab'], label: 'previous pane' },
+  {
+    id: 'pane',
+    keys: `1…${PANES.length}`,
+    press: PANES.map((_pane, index) => String(index + 1)),
+    label: 'plan, checklist, nodes, step, journal, backups, commands',
+  },
+  { id: 'up', keys: 'up k', press: ['up', 'k'], label: 'up' },
+  { id: 'down', keys: 'down j', press: ['down', 'j'], label: 'down' },
+  { id: 'page-up', keys: 'page up, ctrl-u', press: ['pageup', 'ctrl-u'], label: 'a page up' },
+  { id: 'page-down', keys: 'page down, ctrl-d', press: ['pagedown', 'ctrl-d'], label: 'a page down' },
+  { id: 'top', keys: 'g', press: ['g', 'home'], label: 'to the top' },
+  { id: 'bottom', keys: 'G', press: ['G', 'end'], label: 'to the end' },
+  { id: 'zoom', keys: 'z', press: ['z'], label: 'zoom this pane', footer: 9 },
+  {
+    id: 'back',
+    keys: 'esc',
+    press: ['escape'],
+    label: 'one layer back',
+    when: (_state, view) => view.zoom || view.search !== '' || view.dialogs.length > 0,
+  },
+  { id: 'repaint', keys: 'ctrl-l', press: ['ctrl-l'], label: 'draw again' },
+  { id: 'help', keys: '?', press: ['?'], label: 'help', footer: 10 },
+  { id: 'quit', keys: 'q', press: ['q', 'ctrl-c'], label: 'leave', footer: 11 },
+];
+
+export const silentHosts = (state: ConsoleState): string[] =>
+  state.cluster.hosts
+    .filter(
+      (host) =>
+        state.live[host.name]?.facts.reachable === false &&
+        !state.incident?.choices.fenced.includes(host.name) &&
+        !state.incident?.choices.left.includes(host.name),
+    )
+    .map((host) => host.name);
+
+/** Keys that work now; while observing, none that acts. */
+export function workingKeys(state: ConsoleState, view: ViewState): KeySpec[] {
+  return KEYS.filter((key) => (state.mode !== 'OBSERVE' || key.acts !== true) && (key.when?.(state, view) ?? true));
+}
+
+/** The command a key press means now; the first in the table wins. */
+export function commandFor(press: string, state: ConsoleState, view: ViewState): CommandId | undefined {
+  if (topDialog(view) !== undefined) return undefined;
+  return workingKeys(state, view).find((key) => key.press.includes(press))?.id;
+}
+
+/** Keys for the footer, most useful first; a key that means two things is shown once. */
+export function footerKeys(state: ConsoleState, view: ViewState): KeySpec[] {
+  const taken = new Set<string>();
+  return workingKeys(state, view)
+    .filter((key) => key.footer !== undefined)
+    .filter((key) => {
+      const free = !key.press.some((press) => taken.has(press));
+      for (const press of key.press) taken.add(press);
+      return free;
+    })
+    .sort((a, b) => (a.footer ?? 0) - (b.footer ?? 0));
+}

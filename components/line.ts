@@ -1,0 +1,107 @@
+import stringWidth from 'string-width';
+
+/**
+ * Lines of styled text, made by pure functions and only drawn by components: a table test can read them, and nothing is
+ * measured or wrapped by the renderer.
+ */
+
+export type Tone = 'plain' | 'dim' | 'accent' | 'good' | 'warn' | 'bad' | 'strong';
+
+export interface Segment {
+  readonly text: string;
+  readonly tone?: Tone;
+  /** Drawn as the cursor's place. */
+  readonly inverse?: boolean;
+}
+
+export type Line = readonly Segment[];
+
+export const seg = (text: string, tone: Tone = 'plain'): Segment => ({ text, tone });
+export const line = (...segments: (Segment | string)[]): Line =>
+  segments.map((one) => (typeof one === 'string' ? { text: one } : one));
+export const blank: Line = [];
+
+export const lineText = (one: Line): string => one.map((segment) => segment.text).join('');
+export const lineWidth = (one: Line): number => one.reduce((sum, segment) => sum + stringWidth(segment.text), 0);
+
+/** At most `width` columns; what is cut ends in `…`. Never cuts a wide character in two. */
+export function cut(text: string, width: number): string {
+  if (width <= 0) return '';
+  if (stringWidth(text) <= width) return text;
+  let kept = '';
+  let used = 0;
+  for (const { segment } of graphemes.segment(text)) {
+    const size = stringWidth(segment);
+    if (used + size > width - 1) break;
+    kept += segment;
+    used += size;
+  }
+  return `${kept}…`;
+}
+
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+export function pad(text: string, width: number): string {
+  const short = cut(text, width);
+  return short + ' '.repeat(Math.max(0, width - stringWidth(short)));
+}
+
+/** Exactly `width` columns. */
+export function exactly(one: Line, width: number): Line {
+  const segments: Segment[] = [];
+  let left = width;
+  for (const segment of one) {
+    if (left <= 0) break;
+    const text = cut(segment.text, left);
+    segments.push({ ...segment, text });
+    left -= stringWidth(text);
+  }
+  if (left > 0) segments.push({ text: ' '.repeat(left) });
+  return segments;
+}
+
+/** Left part and right part on one line of exactly `width`; the left gives way. */
+export function spread(left: Line, right: Line, width: number): Line {
+  const rightWidth = Math.min(lineWidth(right), width);
+  return [...exactly(left, width - rightWidth), ...exactly(right, rightWidth)];
+}
+
+/** Text broken into lines of at most `width` at spaces; a word longer than that is cut in pieces. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let current = '';
+  for (const word of text.split(/\s+/).filter((one) => one !== '')) {
+    for (let rest = word; rest !== ''; ) {
+      const room = current === '' ? width : width - stringWidth(current) - 1;
+      if (stringWidth(rest) <= room) {
+        current = current === '' ? rest : `${current} ${rest}`;
+        rest = '';
+      } else if (current !== '') {
+        lines.push(current);
+        current = '';
+      } else {
+        lines.push(rest.slice(0, width));
+        rest = rest.slice(width);
+      }
+    }
+  }
+  if (current !== '') lines.push(current);
+  return lines;
+}
+
+/** A label in its own column and wrapped text beside it. */
+export function labelled(label: string, text: string, width: number, labelWidth: number, tone: Tone = 'plain'): Line[] {
+  return wrap(text, Math.max(8, width - labelWidth)).map((part, index) =>
+    line(seg(pad(index === 0 ? label : '', labelWidth), 'dim'), seg(part, tone)),
+  );
+}
+
+/** The part of a list that shows a cursor, `height` lines of it. */
+export function windowOf<Item>(
+  items: readonly Item[],
+  cursor: number,
+  height: number,
+): { items: readonly Item[]; from: number } {
+  const from = Math.max(0, Math.min(cursor - Math.floor(height / 2), items.length - height));
+  return { items: items.slice(from, from + height), from };
+}

@@ -1,0 +1,38 @@
+import type { ChecklistRow, ConsoleState } from '../../src/store/store.js';
+import { exactly, type Line, labelled, seg, type Tone } from '../line.js';
+import { GLYPH } from '../symbols.js';
+
+const LOOK: Record<ChecklistRow['status'], { glyph: string; tone: Tone }> = {
+  met: { glyph: GLYPH.done, tone: 'good' },
+  checking: { glyph: GLYPH.running, tone: 'accent' },
+  unmet: { glyph: GLYPH.failed, tone: 'warn' },
+  'word-needed': { glyph: GLYPH.doubt, tone: 'warn' },
+};
+
+/** The pre-restore checklist; an item takes one line for what and one for how it stands. */
+export function checklistLines(
+  state: ConsoleState,
+  width: number,
+  height: number,
+  cursor: number,
+  focused: boolean,
+): Line[] {
+  const short = height < state.checklist.length * 2;
+  const groups = state.checklist.map((row, index): Line[] => {
+    const { glyph, tone } = LOOK[row.status];
+    const title = exactly([seg(`${glyph} `, tone), seg(row.title, row.status === 'met' ? 'plain' : 'strong')], width);
+    const marked = focused && index === cursor ? title.map((one) => ({ ...one, inverse: true })) : title;
+    // Where there is little room only what is not met, or looked at, says how it stands.
+    const explains = !short || row.status === 'word-needed' || row.status === 'unmet' || (focused && index === cursor);
+    return explains
+      ? [marked, ...labelled('', row.evidence, width, 2, row.status === 'met' ? 'dim' : tone).slice(0, 2)]
+      : [marked];
+  });
+  const before = groups.slice(0, cursor).flat().length;
+  const all = groups.flat();
+  const from = focused ? Math.max(0, Math.min(before - Math.floor(height / 2), all.length - height)) : 0;
+  return all.slice(from, from + height);
+}
+
+export const checklistCount = (rows: readonly ChecklistRow[]): string =>
+  `${rows.filter((row) => row.status === 'met').length} of ${rows.length}`;

@@ -1,0 +1,62 @@
+import type { ConsoleState } from '../../src/store/store.js';
+import { exactly, type Line, labelled, line, pad, seg } from '../line.js';
+import { GLYPH } from '../symbols.js';
+
+/** What fits: the scenarios with the evidence, the choices, and what is still missing. */
+export function triageLines(state: ConsoleState, width: number, cursor: number, focused: boolean): Line[] {
+  const { triage, incident, missing } = state;
+  const chosen = incident?.scenario;
+  const options = triage.options.flatMap((option, index): Line[] => {
+    const word = option.recommended
+      ? seg(`${GLYPH.done} recommended`, 'good')
+      : option.against === undefined
+        ? seg('possible', 'dim')
+        : seg(`${GLYPH.failed} not now`, 'warn');
+    const mark = option.id === chosen ? GLYPH.running : ' ';
+    const row = exactly(
+      [
+        seg(`${mark} ${index + 1}  `, 'accent'),
+        seg(pad(option.title, 16), option.id === chosen ? 'accent' : 'strong'),
+        word,
+      ],
+      width,
+    );
+    const marked =
+      focused && chosen === undefined && index === cursor ? row.map((one) => ({ ...one, inverse: true })) : row;
+    return [marked, ...labelled('', option.against ?? option.when, width, 5, 'dim')];
+  });
+  return [
+    ...options,
+    [],
+    ...labelled('Why', triage.evidence.join('; ') || 'looking at the hosts', width, 9),
+    ...choiceLines(state, width),
+    ...missing.flatMap((text) => labelled('missing', text, width, 9, 'warn')),
+  ];
+}
+
+function choiceLines(state: ConsoleState, width: number): Line[] {
+  const { incident } = state;
+  if (incident?.scenario === undefined)
+    return [[], line(seg('Press enter on a scenario: it only chooses, nothing is changed.', 'dim'))];
+  const { choices } = incident;
+  return [
+    [],
+    ...labelled(
+      'on',
+      choices.primary ?? 'no server chosen (p)',
+      width,
+      9,
+      choices.primary === undefined ? 'warn' : 'plain',
+    ),
+    ...labelled(
+      'from',
+      choices.snapshot ?? 'no backup chosen (b)',
+      width,
+      9,
+      choices.snapshot === undefined ? 'warn' : 'plain',
+    ),
+    ...[...choices.fenced, ...choices.left].flatMap((host) =>
+      labelled('without', `${host}: ${incident.attested[host]?.words ?? ''}`, width, 9, 'warn'),
+    ),
+  ];
+}

@@ -1,0 +1,194 @@
+import { inertLine } from '../src/base/inert.js';
+import type { Intents } from '../src/incident/intents.js';
+import type { ConsoleState } from '../src/store/store.js';
+import type { Dialog, ViewAction, ViewState, WordsPurpose } from '../src/store/view.js';
+import { pressAtGate, refusedPaste } from './dialogs/gate-input.js';
+import type { DialogInput } from './dialogs/input.js';
+import { troubleChoices } from './dialogs/trouble.js';
+import { silentHosts } from './keys.js';
+
+/** What a key does. The state is read when it is pressed, so that two keys in one moment see each other's effect. */
+export interface PressTools {
+  readonly state: ConsoleState;
+  readonly view: ViewState;
+  readonly input: DialogInput;
+  readonly intents: Intents;
+  readonly columns: number;
+  readonly rows: number;
+  readonly pasted?: boolean;
+  change(action: ViewAction): void;
+  setInput(input: DialogInput): void;
+}
+
+export type OpenDialog = Dialog | { readonly kind: 'secret' };
+
+export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTools): void {
+  const { change, intents, state } = tools;
+  const close = (): void => change({ do: 'close' });
+  switch (dialog.kind) {
+    case 'gate':
+      return pressGate(name, tools);
+    case 'secret':
+      return pressWords(
+        name,
+        tools,
+        (text) => intents.giveSecret(state.secretQuestion?.id ?? '', text),
+        () => intents.giveSecret(state.secretQuestion?.id ?? '', undefined),
+      );
+    case 'words':
+      return pressWords(name, tools, (text) => finishWords(dialog.purpose, text, tools), close);
+    case 'trouble':
+      return pressTrouble(name, tools);
+    case 'primary':
+      return pressList(name, tools, serversThatAnswer(state), (host) => {
+        say(tools, intents.choose('primary', host));
+        close();
+      });
+    case 'hosts':
+      return pressHosts(name, tools);
+    case 'keys':
+      if (name === 'y') {
+        const hosts = state.unknownKeys.map((key) => key.host);
+        close();
+        void intents.acceptHostKeys(hosts).then((refused) => say(tools, refused));
+      } else if (name === 'escape') close();
+      return;
+    case 'quit':
+      if (name === 'y') intents.leave();
+      else if (name === 'escape' || name === 'n') close();
+      return;
+    case 'done':
+      if (name === 'q') intents.leave();
+      else if (name === 'r')
+        void intents.writeReport().then((path) => tools.setInput({ ...tools.input, remark: path }));
+      else if (name === 'escape') close();
+      else scroll(name, tools);
+      return;
+    case 'help':
+      if (name === 'escape' || name === '?' || name === 'q') close();
+      else scroll(name, tools);
+  }
+}
+
+/** A refusal becomes a sentence in the footer. */
+export function say(tools: PressTools, refused: string | undefined): void {
+  if (refused !== undefined) tools.change({ do: 'notice', text: refused });
+}
+
+function pressGate(name: string, tools: PressTools): void {
+  const { state, input, setInput, intents, change } = tools;
+  const { attention } = state;
+  const gate = attention.kind === 'gate' && !attention.checking ? attention.open : undefined;
+  const { input: next, act } =
+    tools.pasted === true ? refusedPaste(input.gate) : pressAtGate(input.gate, name, gate, Date.now());
+  setInput({ ...input, gate: next });
+  if (act === 'cancel') {
+    intents.cancelGate();
+    change({ do: 'close-kind', kind: 'gate' });
+  }
+  if (act === 'confirm' && gate !== undefined) {
+    void intents.confirmGate(gate.typed === undefined ? undefined : next.typed).then((answer) => {
+      if (answer === 'changed')
+        setInput({
+          ...input,
+          gate: {
+            ...next,
+            typed: '',
+            shownAt: Date.now(),
+            remark: 'Something changed since you read it. Read it again.',
+          },
+        });
+      if (answer === 'refused') change({ do: 'close-kind', kind: 'gate' });
+    });
+  }
+}
+
+function pressWords(name: string, tools: PressTools, finish: (text: string) => void, cancel: () => void): void {
+  const { input, setInput } = tools;
+  if (tools.pasted === true) return setInput({ ...input, text: input.text + inertLine(name, 500) });
+  if (name === 'escape') return cancel();
+  if (name === 'return') return finish(input.text);
+  if (name === 'backspace') return setInput({ ...input, text: [...input.text].slice(0, -1).join('') });
+  if (name === 'ctrl-u') return setInput({ ...input, text: '' });
+  if (/^(ctrl-.|up|down|left|right|tab|shift-tab|pageup|pagedown|home|end)$/.test(name)) return;
+  setInput({ ...input, text: (input.text + inertLine(name, 500)).slice(0, 500) });
+}
+
+function finishWords(purpose: WordsPurpose, text: string, tools: PressTools): void {
+  const { intents, change } = tools;
+  change({ do: 'close' });
+  switch (purpose.do) {
+    case 'tick':
+      return say(tools, intents.tick(purpose.item, text));
+    case 'attest':
+      return say(tools, intents.attest(purpose.host, text, purpose.as));
+    case 'skip':
+      return say(tools, intents.skip(purpose.step, purpose.host, text));
+    case 'undo':
+      return say(tools, text.trim() === '' ? 'Say why it is undone.' : intents.undo(text));
+    case 'search':
+      return change({ do: 'search', text: text.trim() });
+  }
+}
+
+function pressTrouble(name: string, tools: PressTools): void {
+  const { state, intents, change } = tools;
+  const { attention } = state;
+  if (name === 'escape') return change({ do: 'close' });
+  if (attention.kind !== 'trouble' || !troubleChoices(state).some((choice) => choice.key === name)) return;
+  const { step, host } = attention;
+  change({ do: 'close' });
+  const answers = { w: 'wait', g: 'give-up', r: 'retry', a: 'look-again' } as const;
+  if (name in answers) return say(tools, intents.answer(step, host, answers[name as keyof typeof answers]));
+  if (name === 'l') return change({ do: 'focus', pane: 'journal' });
+  if (name === 's')
+    return change({
+      do: 'open',
+      dialog: {
+        kind: 'words',
+        purpose: { do: 'skip', step, host },
+        question: 'Why is this step skipped? It stands in the report.',
+      },
+    });
+  if (name === 'u')
+    return change({
+      do: 'open',
+      dialog: { kind: 'words', purpose: { do: 'undo' }, question: 'Why is it undone? It stands in the report.' },
+    });
+  if (name === 'x') say(tools, intents.stop());
+}
+
+function pressHosts(name: string, tools: PressTools): void {
+  const hosts = silentHosts(tools.state);
+  const host = hosts[tools.input.cursor];
+  if ((name === 'o' || name === 'l') && host !== undefined) {
+    const as = name === 'o' ? 'off' : 'left-out';
+    const question =
+      as === 'off'
+        ? `How do you know that ${host} is powered off? Your words stand in the record.`
+        : `Why is ${host} left out? It must not come back before it is held.`;
+    tools.change({ do: 'close' });
+    return tools.change({ do: 'open', dialog: { kind: 'words', purpose: { do: 'attest', host, as }, question } });
+  }
+  pressList(name, tools, hosts, () => tools.setInput({ ...tools.input, remark: 'o: it is off    l: leave it out' }));
+}
+
+function pressList(name: string, tools: PressTools, items: readonly string[], take: (item: string) => void): void {
+  const { input, setInput, change } = tools;
+  const item = items[input.cursor];
+  if (name === 'escape') change({ do: 'close' });
+  else if (name === 'return' && item !== undefined) take(item);
+  else if (name === 'down' || name === 'j')
+    setInput({ ...input, cursor: Math.min(items.length - 1, input.cursor + 1) });
+  else if (name === 'up' || name === 'k') setInput({ ...input, cursor: Math.max(0, input.cursor - 1) });
+}
+
+function scroll(name: string, tools: PressTools): void {
+  const by = { down: 1, j: 1, up: -1, k: -1, pagedown: 10, pageup: -10 }[name];
+  if (by !== undefined) tools.setInput({ ...tools.input, scroll: Math.max(0, tools.input.scroll + by) });
+}
+
+export const serversThatAnswer = (state: ConsoleState): string[] =>
+  state.cluster.hosts
+    .filter((host) => host.role === 'server' && state.live[host.name]?.facts.reachable === true)
+    .map((host) => host.name);

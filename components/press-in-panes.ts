@@ -1,0 +1,159 @@
+import { PANES } from '../src/store/view.js';
+import { type CommandId, commandFor, silentHosts } from './keys.js';
+import { planCursor } from './Pane.js';
+import { errorAbove, shown } from './panes/journal.js';
+import { planRows } from './panes/plan.js';
+import { type PressTools, say } from './press-in-dialog.js';
+
+/** What a key does where no dialog is open. */
+export function pressInPanes(name: string, tools: PressTools): void {
+  const command = commandFor(name, tools.state, tools.view);
+  if (command === undefined) {
+    if (tools.view.notice !== undefined) tools.change({ do: 'notice', text: undefined });
+    return;
+  }
+  run(command, name, tools);
+}
+
+function run(command: CommandId, name: string, tools: PressTools): void {
+  const { state, view, intents, change } = tools;
+  switch (command) {
+    case 'help':
+      return change({ do: 'open', dialog: { kind: 'help' } });
+    case 'quit':
+      return change({ do: 'open', dialog: { kind: 'quit' } });
+    case 'back':
+      return change({ do: 'close' });
+    case 'next-pane':
+      return change({ do: 'next-pane', by: 1 });
+    case 'previous-pane':
+      return change({ do: 'next-pane', by: -1 });
+    case 'pane':
+      return change({ do: 'focus', pane: PANES[Number(name) - 1] ?? 'plan' });
+    case 'zoom':
+      return change({ do: 'zoom' });
+    case 'up':
+    case 'down':
+    case 'page-up':
+    case 'page-down':
+    case 'top':
+    case 'bottom':
+      return move(command, tools);
+    case 'follow':
+      return change({ do: 'follow', on: true });
+    case 'next-error':
+    case 'previous-error': {
+      const to = errorAbove(state.journal, view.search, view.scrolled, command === 'next-error' ? 1 : -1);
+      return to === undefined
+        ? change({ do: 'notice', text: 'No error line there.' })
+        : change({ do: 'scroll', by: to - view.scrolled, most: state.journal.length });
+    }
+    case 'search':
+      return change({
+        do: 'open',
+        dialog: {
+          kind: 'words',
+          purpose: { do: 'search' },
+          question: 'Show only journal lines that hold (empty shows all):',
+        },
+      });
+    case 'backups':
+      return change({ do: 'focus', pane: 'backups' });
+    case 'checklist':
+      return change({ do: 'focus', pane: 'checklist' });
+    case 'primary':
+      return change({ do: 'open', dialog: { kind: 'primary' } });
+    case 'hosts':
+      return change({ do: 'open', dialog: { kind: 'hosts' } });
+    case 'host-keys':
+      return change({ do: 'open', dialog: { kind: 'keys' } });
+    case 'retry-host': {
+      const host = state.cluster.hosts[view.cursor.nodes]?.name;
+      return host === undefined ? undefined : say(tools, intents.retryHost(host) ?? `Trying ${host} again.`);
+    }
+    case 'begin':
+      return say(tools, intents.begin());
+    case 'open-gate':
+      change({ do: 'open', dialog: { kind: 'gate' } });
+      void intents.openGate().then((refused) => say(tools, refused));
+      return;
+    case 'trouble':
+      return change({ do: 'open', dialog: { kind: 'trouble' } });
+    case 'pause':
+      return say(tools, intents.pause(state.incident?.paused !== true));
+    case 'undo':
+      return change({
+        do: 'open',
+        dialog: { kind: 'words', purpose: { do: 'undo' }, question: 'Why is it undone? It stands in the report.' },
+      });
+    case 'report':
+      return change({ do: 'open', dialog: { kind: 'done' } });
+    case 'enter':
+      return enter(tools);
+  }
+}
+
+function enter(tools: PressTools): void {
+  const { state, view, intents, change } = tools;
+  const { backups } = state;
+  if (view.focus === 'backups' && backups.state === 'listed') {
+    const row = backups.rows[view.cursor.backups];
+    return row === undefined
+      ? undefined
+      : say(tools, intents.choose('snapshot', row.name) ?? `${row.name} is being fetched and proven.`);
+  }
+  if (view.focus === 'checklist') {
+    const item = state.checklist[view.cursor.checklist];
+    if (item === undefined) return;
+    if (item.status === 'met') return change({ do: 'notice', text: `${item.title}: ${item.evidence}` });
+    return change({
+      do: 'open',
+      dialog: {
+        kind: 'words',
+        purpose: { do: 'tick', item: item.id },
+        question: `${item.title}. How does it stand? Your words stand in the record.`,
+      },
+    });
+  }
+  if (view.focus === 'nodes') {
+    const host = state.cluster.hosts[view.cursor.nodes];
+    const problem = host === undefined ? undefined : state.live[host.name]?.facts.problem;
+    if (host !== undefined && silentHosts(state).includes(host.name) && state.mode !== 'OBSERVE')
+      return change({ do: 'open', dialog: { kind: 'hosts' } });
+    return change({
+      do: 'notice',
+      text: problem === undefined ? 'Nothing is wrong with the connection to it.' : `${problem.what} ${problem.next}`,
+    });
+  }
+  if (view.focus === 'plan' && state.incident?.begun !== true) {
+    const option = state.triage.options[state.incident?.scenario === undefined ? view.cursor.plan : -1];
+    if (option !== undefined) return say(tools, intents.chooseScenario(option.id));
+    return change({
+      do: 'notice',
+      text: 'Chosen. b backups, p server, c checklist; o begins the plan: its first gate follows.',
+    });
+  }
+  if (view.focus === 'plan') change({ do: 'focus', pane: 'step' });
+}
+
+const PAGE = 10;
+
+function move(command: 'up' | 'down' | 'page-up' | 'page-down' | 'top' | 'bottom', tools: PressTools): void {
+  const { state, view, change } = tools;
+  const by = { up: -1, down: 1, 'page-up': -PAGE, 'page-down': PAGE, top: -100_000, bottom: 100_000 }[command];
+  if (view.focus === 'journal') {
+    return change({ do: 'scroll', by: -by, most: Math.max(0, shown(state.journal, view.search).length - 1) });
+  }
+  const count = {
+    plan: state.incident?.begun === true ? planRows(state.plan).length : state.triage.options.length,
+    checklist: state.checklist.length,
+    nodes: state.cluster.hosts.length,
+    step: 200,
+    backups: state.backups.state === 'listed' ? state.backups.rows.length : 0,
+    commands: 1,
+  }[view.focus];
+  // The plan's cursor stands where the work is until it is moved.
+  if (view.focus === 'plan' && view.cursor.plan === 0 && state.incident?.begun === true)
+    change({ do: 'place', pane: 'plan', at: planCursor(state, view) });
+  change({ do: 'move', by, count: Math.max(1, count) });
+}

@@ -1,0 +1,63 @@
+import { render } from 'ink';
+import { App } from '../../components/App.js';
+import { EXIT } from '../base/problem.js';
+import type { Inventory } from '../inventory/types.js';
+import { sessionIntents } from './intents.js';
+import { out } from './output.js';
+import { Session } from './session.js';
+
+export interface ScreenOptions {
+  readonly inventory: Inventory;
+  readonly observe: boolean;
+  readonly plain: boolean;
+  readonly fresh: boolean;
+  readonly state: string;
+}
+
+/** Opens the full screen until the person leaves. The terminal is put back on every way out but SIGKILL. */
+export async function showConsole(options: ScreenOptions): Promise<number> {
+  const session = new Session({
+    inventory: options.inventory,
+    state: options.state,
+    observe: options.observe,
+    interactive: true,
+    fresh: options.fresh,
+  });
+  let code: number = EXIT.ok;
+  let leave = (): void => {};
+  const left = new Promise<void>((resolve) => {
+    leave = resolve;
+  });
+  const screen = render(<App store={session.store} intents={sessionIntents(session, () => leave())} />, {
+    alternateScreen: true,
+    exitOnCtrlC: false,
+    patchConsole: false,
+    incrementalRendering: true,
+    maxFps: 20,
+  });
+  const ended = (exit: number) => (): void => {
+    code = exit;
+    leave();
+  };
+  process.once('SIGINT', ended(EXIT.interrupted));
+  process.once('SIGTERM', ended(EXIT.terminated));
+  process.once('SIGHUP', ended(EXIT.terminated));
+  session.start();
+  try {
+    await Promise.race([left, screen.waitUntilExit()]);
+  } finally {
+    screen.unmount();
+    await session.close();
+  }
+  sayGoodbye(session);
+  return code;
+}
+
+/** After the screen is gone: where things stand, in lines that stay in the terminal. */
+function sayGoodbye(session: Session): void {
+  const { runId, begun, ended } = session.runner.state;
+  if (!begun) return;
+  if (ended === undefined)
+    out(`Run ${runId} is not finished. Held servers stay held. Go on with: blackstart --inventory ${'FILE'}`);
+  else out(`Run ${runId}: ${ended.outcome}. Report: blackstart report ${runId}`);
+}

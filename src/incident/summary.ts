@@ -1,0 +1,52 @@
+import { namesOf } from './cluster.js';
+import { contextOf, type IncidentState } from './state.js';
+import { HERE } from './step.js';
+
+export interface RestoreSummary {
+  readonly lost: readonly string[];
+  readonly left: readonly string[];
+  /** One sentence. */
+  readonly tolerance: string;
+}
+
+/** What the backup did not hold, what is left to do, how many failures the cluster now tolerates. Works on any state. */
+export function restoreSummary(state: IncidentState): RestoreSummary {
+  const context = contextOf(state, HERE, 1, true);
+  const lost: string[] = [];
+  const left: string[] = [];
+  const proof = context.known('fetch', 'proof', HERE) as { takenAt?: number | null; revision?: number } | undefined;
+  if (proof?.takenAt !== undefined && proof.takenAt !== null) {
+    lost.push(
+      `everything written between ${stamp(proof.takenAt * 1000)} and the incident: the backup is of revision ${proof.revision}`,
+    );
+  }
+  const primary = state.choices.primary;
+  const gone = (context.known('verify-nodes', 'gone', primary) as string[] | undefined) ?? [];
+  for (const node of gone)
+    left.push(`Node ${node} came back from the backup and has no host: \`kubectl delete node ${node}\``);
+  for (const pod of (context.known('verify-pods', 'waiting', primary) as string[] | undefined) ?? [])
+    left.push(`system pod ${pod} was not running`);
+  for (const claim of (context.known('verify-pods', 'unbound', primary) as string[] | undefined) ?? [])
+    left.push(`claim ${claim} was not bound`);
+  for (const host of state.choices.fenced)
+    left.push(`server ${host} was left out: keep it off, then add it as a fresh server`);
+  for (const host of state.choices.left) left.push(`agent ${host} was left out: restart it when it is back`);
+  for (const host of state.cluster.hosts) {
+    for (const path of (context.known('leftovers', 'aside', host.name) as string[] | undefined) ?? []) {
+      left.push(`old data on ${host.name}, when nobody needs it any more: \`rm -r ${path}\``);
+    }
+  }
+  if (state.ended?.outcome === 'recovered')
+    left.push('re-enable and check the backup schedule; re-apply what was changed after the backup');
+  return { lost, left, tolerance: toleranceOf(state) };
+}
+
+function toleranceOf(state: IncidentState): string {
+  const total = namesOf(state.cluster, 'server').length;
+  const voters = total - state.choices.fenced.length;
+  const failures = Math.floor((voters - 1) / 2);
+  if (failures === 0) return `${voters} of ${total} servers vote: recovered, tolerates no failure`;
+  return `${voters} of ${total} servers vote: tolerates ${failures} failure${failures === 1 ? '' : 's'}`;
+}
+
+const stamp = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
