@@ -37,8 +37,43 @@ export interface SshOptions extends SshAccess {
   onConnections?(count: number): void;
 }
 
+/** How much input waits for a program before the other side is asked to wait. */
+const HELD = 1 << 20;
+
+/**
+ * A channel's input. It is taken off the channel also when the program never reads it, or the channel's end would
+ * never be seen; what nobody reads is held up to a bound.
+ */
 async function* inputOf(channel: ServerChannel): AsyncGenerator<Uint8Array> {
-  for await (const chunk of channel) yield new Uint8Array(chunk as Buffer);
+  const queue: Buffer[] = [];
+  let held = 0;
+  let over = false;
+  let wake: () => void = () => undefined;
+  channel.on('data', (chunk: Buffer) => {
+    queue.push(chunk);
+    held += chunk.length;
+    if (held > HELD) channel.pause();
+    wake();
+  });
+  for (const event of ['end', 'close', 'error'] as const) {
+    channel.on(event, () => {
+      over = true;
+      wake();
+    });
+  }
+  yield new Uint8Array(0);
+  for (;;) {
+    const next = queue.shift();
+    if (next !== undefined) {
+      held -= next.length;
+      if (held <= HELD / 2) channel.resume();
+      yield new Uint8Array(next);
+    } else if (over) return;
+    else
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+  }
 }
 
 /** sshd of one practice node: real SSH on loopback. */
@@ -125,6 +160,7 @@ export class SshServer {
     let user = '';
     let sessions = 0;
     client.on('error', () => undefined);
+    client.setMaxListeners(0);
     client.on('authentication', (context) => {
       if (!this.options.users.includes(context.username)) return context.reject(['publickey']);
       user = context.username;
@@ -194,6 +230,9 @@ export class SshServer {
           signal.addEventListener('abort', () => resolve(), { once: true });
         }
       });
+    const stdin = inputOf(channel);
+    // The first, empty chunk: from here on the channel is read.
+    await stdin.next();
     const out = write(channel);
     const err = write(channel.stderr);
     try {

@@ -233,7 +233,8 @@ function finish(ports: K3sPorts, state: K3sState): void {
   ports.files.copy(`${server}/tls`, backup);
   writeFromDatastore(ports, state);
   drop(ports.files, `${at.db(state)}/etcd-tmp`);
-  const script = state.vars.NEWCA === undefined ? 'reset-finish' : 'reset-newhost-finish';
+  const forced = state.options.restorePath === undefined ? 'reset-force-finish' : 'reset-finish';
+  const script = state.vars.NEWCA === undefined ? forced : 'reset-newhost-finish';
   ports.after(play(ports, state, script) + 15, { kind: 'phase', phase: 'reset-exit' });
 }
 

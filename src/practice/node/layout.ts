@@ -9,6 +9,12 @@ import { type Disk, directory } from './inode.js';
 export const TOKEN = 'blackstart-lab-token-1';
 const GIB = 1 << 30;
 
+/** Tools the shell library brings: it finds them where a file of their name is. */
+const SHELL_TOOLS = (
+  'sh bash tee grep egrep fgrep sed awk cut tr sort wc printf basename dirname seq xargs uniq diff gzip gunzip zcat tar tac rev comm paste nl od ' +
+  'base64 md5sum sha1sum expr file tree fold join split column expand unexpand strings printenv hexdump yes'
+).split(' ');
+
 /** A host of the practice cluster, as its inventory knows it. */
 export interface HostPlan {
   readonly name: string;
@@ -102,28 +108,7 @@ function systemFiles(files: Files, host: HostPlan): void {
   for (const name of PROGRAMS.keys()) {
     if (!['k3s', 'kubectl', 'crictl', '['].includes(name)) files.write(`/usr/bin/${name}`, '', 0o755);
   }
-  for (const name of [
-    'sh',
-    'bash',
-    'tee',
-    'grep',
-    'sed',
-    'awk',
-    'cut',
-    'tr',
-    'sort',
-    'wc',
-    'printf',
-    'basename',
-    'dirname',
-    'seq',
-    'xargs',
-    'uniq',
-    'diff',
-    'gzip',
-    'tar',
-  ])
-    files.write(`/usr/bin/${name}`, '', 0o755);
+  for (const name of SHELL_TOOLS) files.write(`/usr/bin/${name}`, '', 0o755);
   const id = `0123456789abcdef0123456789abcde${host.name.at(-1)}`;
   files.write('/etc/machine-id', `${id}\n`, 0o444);
   files.write('/etc/hostname', `${host.name}\n`);

@@ -14,7 +14,14 @@ function statOf(inode: Inode): FsStat {
 }
 
 /** Where the library looks for {@link CALL}; no node has such a file. */
-const CALL_FILE: FsStat = { isFile: true, isDirectory: false, isSymbolicLink: false, mode: 0o755, size: 0, mtime: new Date(0) };
+const CALL_FILE: FsStat = {
+  isFile: true,
+  isDirectory: false,
+  isSymbolicLink: false,
+  mode: 0o755,
+  size: 0,
+  mtime: new Date(0),
+};
 const isCall = (path: string): boolean => path.endsWith(`/bin/${CALL}`);
 
 function bytes(content: FileContent): Uint8Array {
