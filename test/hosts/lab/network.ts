@@ -1,0 +1,46 @@
+import { namespaceOf, type Places } from './places.js';
+import { CONSOLE_IP, type LabHost } from './plan.js';
+import { must, run } from './sh.js';
+
+/** The namespace of the program under test: a bridge with its address, nothing that leads out. */
+export async function makeLabNamespace(places: Places): Promise<void> {
+  const lab = places.labNamespace;
+  await must(['ip', 'netns', 'add', lab]);
+  await must(['ip', '-n', lab, 'link', 'set', 'lo', 'up']);
+  await must(['ip', '-n', lab, 'link', 'add', 'br0', 'type', 'bridge']);
+  await must(['ip', '-n', lab, 'addr', 'add', `${CONSOLE_IP}/24`, 'dev', 'br0']);
+  await must(['ip', '-n', lab, 'link', 'set', 'br0', 'up']);
+}
+
+const cableOf = (host: LabHost): string => `v-${host.name}`;
+
+/** A namespace for a host, with a cable into the bridge. */
+export async function makeHostNamespace(places: Places, host: LabHost): Promise<void> {
+  const own = namespaceOf(places, host.name);
+  const lab = places.labNamespace;
+  await must(['ip', 'netns', 'add', own]);
+  await must(['ip', '-n', lab, 'link', 'add', cableOf(host), 'type', 'veth', 'peer', 'name', 'host0', 'netns', own]);
+  await must(['ip', '-n', lab, 'link', 'set', cableOf(host), 'master', 'br0', 'up']);
+  await must(['ip', '-n', own, 'link', 'set', 'lo', 'up']);
+  await must(['ip', '-n', own, 'addr', 'add', `${host.ip}/24`, 'dev', 'host0']);
+  await must(['ip', '-n', own, 'link', 'set', 'host0', 'up']);
+}
+
+/** Pulls or plugs the cable of a host. */
+export async function setCable(places: Places, host: LabHost, state: 'up' | 'down'): Promise<void> {
+  await must(['ip', '-n', places.labNamespace, 'link', 'set', cableOf(host), state]);
+}
+
+export async function dropHostNamespace(places: Places, host: string): Promise<void> {
+  // Its end of the cable goes with it, and so does the other one.
+  await run(['ip', 'netns', 'del', namespaceOf(places, host)]);
+}
+
+/** Removes every namespace of a lab, also of one whose process was killed. */
+export async function dropNamespaces(places: Places): Promise<void> {
+  const { stdout } = await run(['ip', 'netns', 'list']);
+  for (const line of stdout.split('\n')) {
+    const name = line.split(' ')[0] ?? '';
+    if (name.startsWith(`bl${places.id}-`)) await run(['ip', 'netns', 'del', name]);
+  }
+}
