@@ -53,6 +53,24 @@ export interface PutRequest {
   onProgress?(done: number, total: number): void;
 }
 
+export interface GetRequest {
+  /** Absolute path on the host. */
+  readonly path: string;
+  readonly root?: boolean;
+  /** Path on this machine; made 0600, must not exist yet, removed again when anything fails. */
+  readonly file: string;
+  /** Compare with the host's own sha256sum. Default true; false for a file that is being written to all the time. */
+  readonly verify?: boolean;
+  readonly signal?: AbortSignal;
+  onProgress?(done: number, total: number): void;
+}
+
+/** What arrived: bytes, and their SHA-256 in lower-case hex. */
+export interface Got {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
 /** What is known of the connection to a host. */
 export type Connection =
   | { readonly state: 'idle' }
@@ -63,8 +81,9 @@ export type Connection =
 /**
  * All methods fail with a `ProblemError` that names the host. Ids used: `host-unreachable`, `host-timeout`, `login-refused`,
  * `host-key-unknown`, `host-key-changed`, `host-key-revoked`, `sudo-denied`, `ssh-unsupported`, `connection-lost`, `cancelled`, `command-timeout`.
- * Further: `known-hosts-unreadable`, `ssh-config-unreadable`, `put-failed` and `file-unreadable` (put), `command-refused` (a mistake of ours: NUL in
- * an argument, input together with a sudo password), and those of the inventory's secret sources.
+ * Further: `known-hosts-unreadable`, `ssh-config-unreadable`, `put-failed` and `file-unreadable` (put), `get-failed`, `get-changed`, `spool-full` and
+ * `file-unwritable` (get), `command-refused` (a mistake of ours: NUL in an argument, input together with a sudo password), and those of the
+ * inventory's secret sources.
  * `connection-lost` and `command-timeout` leave the command in doubt: it may have run.
  */
 export interface Host {
@@ -76,5 +95,6 @@ export interface Host {
   /** Resolves with the exit code when the remote command ends by itself. */
   stream(request: StreamRequest): Promise<number | null>;
   put(request: PutRequest): Promise<{ readonly bytes: number }>;
+  get(request: GetRequest): Promise<Got>;
   close(): Promise<void>;
 }

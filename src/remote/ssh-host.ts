@@ -1,8 +1,20 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.js';
 import { ProblemError } from '../base/problem.js';
+import type { Ended } from './channel.js';
 import { type Forward, listenForward } from './forward.js';
-import type { Connection, ExecRequest, ExecResult, Host, Lane, PutRequest, StreamRequest } from './host.js';
+import { getFile, type PipeCommand } from './get.js';
+import type {
+  Connection,
+  ExecRequest,
+  ExecResult,
+  GetRequest,
+  Got,
+  Host,
+  Lane,
+  PutRequest,
+  StreamRequest,
+} from './host.js';
 import type { Keeper } from './keeper.js';
 import { Kept, LineCutter } from './output.js';
 import { unreachable } from './problems.js';
@@ -77,6 +89,12 @@ export class SshHost implements Host {
     return putFile({ host: this.name, exec, runner: this.#runner, clock, uid: () => this.#userId() }, request);
   }
 
+  get(request: GetRequest): Promise<Got> {
+    const { clock } = this.#options;
+    const exec = (command: ExecRequest): Promise<ExecResult> => this.exec(command);
+    return getFile({ host: this.name, clock, exec, pipe: (command) => this.#pipe(command) }, request);
+  }
+
   /**
    * A stream to a host and port as seen from this node, e.g. `127.0.0.1` and 2381.
    *
@@ -130,6 +148,28 @@ export class SshHost implements Host {
 
   async close(): Promise<void> {
     this.#options.keeper.close();
+  }
+
+  /** Like `exec`, but the output is handed on as it comes and is never kept. */
+  async #pipe({ argv, root, signal, onStart, onStdout }: PipeCommand): Promise<Ended & { readonly stderr: string }> {
+    for (;;) {
+      const plan = root ? await this.#plan({ signal, lane: 'runner' }) : undefined;
+      const said = new Kept(16 * 1024);
+      const { feed } = feedOf(plan, undefined);
+      const ended = await this.#runner.run({
+        argv: [...(plan?.prefix ?? []), ...argv],
+        lane: 'runner',
+        signal,
+        sinks: { stdout: onStdout, stderr: (chunk) => said.push(chunk) },
+        feed: (running) => {
+          onStart(running);
+          if (feed === undefined) running.channel.end();
+          else feed(running);
+        },
+      });
+      const again = plan !== undefined && this.#options.sudo.judge(plan, ended.code, said.text()) === 'again';
+      if (!again) return { ...ended, stderr: said.text() };
+    }
   }
 
   #plan(request: { readonly signal?: AbortSignal; readonly lane?: Lane }): Promise<SudoPlan> {
@@ -190,7 +230,10 @@ export class SshHost implements Host {
 }
 
 /** What goes to standard input: the sudo password and nothing else, or the caller's text. */
-function feedOf(plan: SudoPlan | undefined, stdin: string | Uint8Array | undefined) {
+function feedOf(
+  plan: SudoPlan | undefined,
+  stdin: string | Uint8Array | undefined,
+): { feed?: (running: { channel: NodeJS.WritableStream }) => void } {
   const secret = plan?.password;
   if (secret !== undefined) {
     return { feed: (running: { channel: NodeJS.WritableStream }) => void running.channel.end(`${secret.reveal()}\n`) };

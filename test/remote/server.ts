@@ -42,6 +42,8 @@ export interface ServerOptions {
   onCommand?(text: string, server: TestServer): boolean | undefined;
   /** Bytes of standard input after which the connection is dropped, once. */
   dropAfter?: number;
+  /** Bytes of standard output after which the connection is dropped, once. */
+  dropAfterSent?: number;
 }
 
 /** An SSH server on loopback that runs commands with a real shell in a folder of its own. */
@@ -205,7 +207,13 @@ export class TestServer {
       }
     });
     channel.on('end', () => child.stdin.end());
+    let sent = 0;
     child.stdout.on('data', (chunk: Buffer) => {
+      sent += chunk.length;
+      if (this.options.dropAfterSent !== undefined && sent > this.options.dropAfterSent) {
+        this.options.dropAfterSent = Number.POSITIVE_INFINITY;
+        this.drop();
+      }
       if (!channel.write(chunk)) {
         child.stdout.pause();
         channel.once('drain', () => child.stdout.resume());
