@@ -27,7 +27,7 @@ export const FAULTS = [
   {
     name: 'foreign-backup',
     description:
-      "The newest backup holds a snapshot of another cluster (a recorded K3s v1.32.1 with its own CA; its token has the lab's words).",
+      'The newest backup holds a snapshot of another cluster, a recorded K3s v1.32.1: same token, another CA.',
   },
   { name: 'empty-bucket', description: 'The bucket is there and holds nothing.' },
   { name: 'missing-bucket', description: 'The bucket does not exist (NoSuchBucket).' },

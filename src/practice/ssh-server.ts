@@ -14,10 +14,15 @@ export interface KeyPair {
   readonly publicKey: string;
 }
 
-/** Makes an ed25519 key pair. */
+/** Makes an ed25519 key pair. ssh2 1.17 now and then writes one it cannot read itself, so each is read back. */
 export function makeKey(comment: string): KeyPair {
-  const pair = utils.generateKeyPairSync('ed25519', { comment });
-  return { privateKey: pair.private, publicKey: pair.public };
+  for (;;) {
+    const pair = utils.generateKeyPairSync('ed25519', { comment });
+    const [own, open] = [utils.parseKey(pair.private), utils.parseKey(pair.public)];
+    if (own instanceof Error || open instanceof Error) continue;
+    if (Buffer.compare(own.getPublicSSH(), open.getPublicSSH()) === 0)
+      return { privateKey: pair.private, publicKey: pair.public };
+  }
 }
 
 export interface SshAccess {

@@ -21,6 +21,31 @@ async function rejoin(lab: Lab, name: string): Promise<void> {
   if (code !== 0) throw new Error(stderr);
 }
 
+describe('real bytes decide', () => {
+  it('another cluster’s snapshot restores, and brings that cluster’s CA', async () => {
+    const lab = new Lab();
+    await lab.stopServers();
+    await lab.put('node-1', SNAPSHOT, snapshot('foreign'));
+    const ca = await lab.out('node-1', `sha256sum ${SERVER}/tls/server-ca.crt`);
+    expect(ca).toMatch(/^f845686c/);
+    expect(
+      (await lab.run('node-1', `k3s server --cluster-reset --cluster-reset-restore-path=${SNAPSHOT}`)).stderr,
+    ).toContain(MARKER);
+    expect(await lab.out('node-1', `sha256sum ${SERVER}/tls/server-ca.crt`)).not.toBe(ca);
+  });
+
+  it('the CA inside the recorded snapshots is the recorded CA', async () => {
+    const lab = new Lab();
+    await restorePrimary(lab);
+    expect(await lab.out('node-1', `sha256sum ${SERVER}/tls/server-ca.crt`)).toMatch(
+      /^f845686cf1a90b233a5e496753d5fcde92ecd2f610d2acfdbfbf3a49a33ce0cf /,
+    );
+    expect(await lab.out('node-1', 'curl -sk -m 5 https://127.0.0.1:6443/cacerts')).toBe(
+      await lab.out('node-1', `cat ${SERVER}/tls/server-ca.crt`),
+    );
+  });
+});
+
 describe('a full restore by hand', () => {
   it('brings three voters and every Node back; node-5, which joined after the backup, comes by itself', async () => {
     const lab = new Lab();

@@ -20,6 +20,7 @@ import { createPracticeCluster, type PracticeCluster } from '../../src/practice/
 import { snapshot } from '../../src/practice/data.js';
 import type { FaultName } from '../../src/practice/faults.js';
 import type { Serving } from '../../src/practice/serve.js';
+import { makeKey } from '../../src/practice/ssh-server.js';
 
 const endings: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -144,9 +145,7 @@ describe('SSH', () => {
 
   it('refuses another key and the eleventh session', async () => {
     const { serving } = await listening('healthy');
-    await expect(connect(serving, 'node-1', 'root', ssh2.utils.generateKeyPairSync('ed25519').private)).rejects.toThrow(
-      /authentication/i,
-    );
+    await expect(connect(serving, 'node-1', 'root', makeKey('somebody').privateKey)).rejects.toThrow(/authentication/i);
     const client = await connect(serving, 'node-1');
     const channels = await Promise.all(Array.from({ length: 10 }, () => open(client, 'sleep 1000')));
     await expect(open(client, 'true')).rejects.toThrow();

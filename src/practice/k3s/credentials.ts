@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { dataText } from '../data.js';
+import { bootstrapData } from './bootstrap.js';
 import { tokenPassword } from './image.js';
 import { at, passwdFor } from './paths.js';
 import type { K3sPorts, K3sState } from './ports.js';
@@ -36,9 +36,9 @@ export function writeToken(ports: K3sPorts, state: K3sState): void {
   }
 }
 
-function writeIfOther(ports: K3sPorts, path: string, text: string): void {
+function writeIfOther(ports: K3sPorts, path: string, text: string, mode = 0o600): void {
   if (ports.files.exists(path) && ports.files.text(path) === text) return;
-  ports.files.write(path, text, 0o600);
+  ports.files.write(path, text, mode);
 }
 
 /** On a fresh host K3s makes new self-signed CAs first (`newhost-*`). They are not certificates here, only different bytes. */
@@ -56,9 +56,11 @@ export function makeFreshCa(ports: K3sPorts, state: K3sState): void {
 /** Puts the cluster's own CA, token and passwords on disk, as decrypted from the datastore (section 1.4 step 9). */
 export function writeFromDatastore(ports: K3sPorts, state: K3sState): void {
   ports.files.mkdir(`${at.server(state)}/tls`, { parents: true, mode: 0o700 });
-  ports.files.write(at.ca(state), dataText('server-ca.crt'));
   const known = password(ports, state);
   if (known === undefined) return;
+  const lineage = state.wal === undefined ? undefined : ports.etcd.lineage(state.wal.lineage);
+  const stored = lineage === undefined ? undefined : bootstrapData(lineage.image, known)?.get('ServerCA');
+  if (stored !== undefined) writeIfOther(ports, at.ca(state), stored, 0o644);
   ports.files.mkdir(`${at.server(state)}/cred`, { parents: true, mode: 0o700 });
   writeIfOther(ports, at.token(state), `K10${caHash(ports, state)}::server:${known}\n`);
   writeIfOther(ports, at.passwd(state), passwdFor(known));

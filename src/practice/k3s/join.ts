@@ -28,7 +28,10 @@ export function joinCluster(ports: K3sPorts, state: K3sState): void {
   state.vars.PIP = via.member.ip;
   state.vars.PMEMBER = via.member.name;
   state.vars.PID = via.member.id;
+  // What it learns from the server it joins is on disk before it is a member.
+  state.wal = { lineage: via.lineage, member: '' };
   writeFromDatastore(ports, state);
+  delete state.wal;
   play(ports, state, 'join-begin');
   ports.after(1577, { kind: 'phase', phase: 'join-add' });
 }

@@ -117,6 +117,7 @@ function localBootstrap(ports: K3sPorts, state: K3sState): boolean {
     state.vars.FATAL = `${at.passwd(state)} newer than datastore and could cause a cluster outage. Remove the file(s) from disk and restart to be recreated from datastore.`;
     return false;
   }
+  state.wal = wal;
   writeFromDatastore(ports, state);
   return true;
 }

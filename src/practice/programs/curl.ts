@@ -1,4 +1,3 @@
-import { dataText } from '../data.js';
 import { password } from '../k3s/credentials.js';
 import { decimal } from '../k3s/ids.js';
 import type { Lineage } from '../k3s/ports.js';
@@ -116,7 +115,8 @@ function supervisor(node: PracticeNode, path: string, user: string | undefined):
   if (k3s.supervisor === 'starting') return { code: 503, body: 'starting\n' };
   const pw = user?.slice(user.indexOf(':') + 1);
   if (path === '/ping') return { code: 200, body: 'pong' };
-  if (path === '/cacerts') return { code: 200, body: dataText('server-ca.crt') };
+  if (path === '/cacerts')
+    return { code: 200, body: node.files().text(`${k3s.options.dataDir}/server/tls/server-ca.crt`) };
   if (path === '/v1-k3s/readyz') {
     const known = [...node.state.procs.values()].find((one) => one.k3s === k3s);
     const right = known !== undefined && pw === password({ files: node.files() }, k3s);
