@@ -1,14 +1,15 @@
 import { Box, useInput, usePaste, useStdout, useWindowSize } from 'ink';
-import { type ReactNode, useCallback, useEffect, useReducer, useState } from 'react';
+import { type ReactNode, useCallback, useEffect } from 'react';
 import type { Intents } from '../src/incident/intents.js';
 import type { ConsoleStore } from '../src/store/store.js';
-import { initialView, PANES, reduceView, topDialog } from '../src/store/view.js';
+import { initialView, PANES, reduceView, topDialog, type ViewAction, type ViewState } from '../src/store/view.js';
 import { Dialogs, dialogKeys } from './Dialogs.js';
 import { type DialogInput, freshDialogInput } from './dialogs/input.js';
 import { Footer } from './Footer.js';
 import { Header } from './Header.js';
-import { pressName } from './hooks/press.js';
+import { pressName, separatePresses } from './hooks/press.js';
 import { useConsole } from './hooks/use-console.js';
+import { useLatest } from './hooks/use-latest.js';
 import { Lines } from './Lines.js';
 import { isSmall, isTooSmall, layout, SMALLEST } from './layout.js';
 import { type Line, seg } from './line.js';
@@ -21,19 +22,25 @@ interface Props {
   readonly intents: Intents;
 }
 
+const SECRET = { kind: 'secret' } as const;
+
 /** The whole screen: header, panes or a dialog, footer. It draws the store and sends intents; it knows nothing else. */
 export function App({ store, intents }: Props): ReactNode {
   const state = useConsole(store);
   const { columns, rows } = useWindowSize();
   const { stdout } = useStdout();
-  const [view, change] = useReducer(reduceView, initialView);
-  const [input, setInput] = useState<DialogInput>(() => freshDialogInput(Date.now()));
-  const dialog = state.secretQuestion !== undefined ? ({ kind: 'secret' } as const) : topDialog(view);
+  const { value: view, get: getView, set: setView } = useLatest<ViewState>(() => initialView);
+  const { value: input, get: getInput, set: setInput } = useLatest<DialogInput>(() => freshDialogInput(Date.now()));
+  const change = useCallback((action: ViewAction) => setView(reduceView(getView(), action)), [getView, setView]);
+  const dialog = state.secretQuestion === undefined ? topDialog(view) : SECRET;
   const kind = dialog?.kind;
 
   // What is typed belongs to one dialog: another one on top begins empty, and counts its dead time from when it is seen.
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new kind of dialog or another question is what starts it anew
-  useEffect(() => setInput(freshDialogInput(Date.now())), [kind, state.secretQuestion?.id, view.dialogs.length]);
+  useEffect(
+    () => setInput(freshDialogInput(Date.now())),
+    [kind, state.secretQuestion?.id, view.dialogs.length, setInput],
+  );
 
   const attention = state.attention;
   const gateOpen = attention.kind === 'gate' && attention.open !== undefined;
@@ -41,44 +48,45 @@ export function App({ store, intents }: Props): ReactNode {
   useEffect(() => {
     if (attention.kind !== 'gate') change({ do: 'close-kind', kind: 'gate' });
     if (attention.kind !== 'trouble') change({ do: 'close-kind', kind: 'trouble' });
-  }, [attention.kind]);
+  }, [attention.kind, change]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a gate opened anew starts anew
-  useEffect(() => setInput(freshDialogInput(Date.now())), [gateOpen]);
+  useEffect(() => setInput(freshDialogInput(Date.now())), [gateOpen, setInput]);
   const ended = state.incident?.ended !== undefined;
   useEffect(() => {
     if (ended) change({ do: 'open', dialog: { kind: 'done' } });
-  }, [ended]);
+  }, [ended, change]);
 
   const press = useCallback(
-    (name: string) => {
-      const tools = { state: store.getState(), view, input, intents, change, setInput, columns, rows };
-      if (name === 'ctrl-l') stdout.write('\u001b[2J');
-      else if (dialog !== undefined) pressInDialog(dialog, name, tools);
-      else pressInPanes(name, tools);
-    },
-    [store, view, input, intents, columns, rows, dialog, stdout],
-  );
-
-  useInput((characters, key) => {
-    const name = pressName(characters, key);
-    // Fast typing arrives as several characters at once. Moving about may take them one by one; a dialog decides for itself.
-    if (dialog === undefined && characters.length > 1 && name === characters) for (const one of characters) press(one);
-    else press(name);
-  });
-  usePaste((text) => {
-    if (dialog !== undefined)
-      pressInDialog(dialog, text, {
-        state: store.getState(),
-        view,
-        input,
+    (name: string, pasted = false) => {
+      const now = store.getState();
+      const tools = {
+        state: now,
+        view: getView(),
+        input: getInput(),
         intents,
         change,
         setInput,
         columns,
         rows,
-        pasted: true,
-      });
+        pasted,
+      };
+      const open = now.secretQuestion === undefined ? topDialog(tools.view) : SECRET;
+      if (name === 'ctrl-l') stdout.write('\u001b[2J');
+      else if (open !== undefined) pressInDialog(open, name, tools);
+      else if (!pasted) pressInPanes(name, tools);
+    },
+    [store, intents, change, getView, getInput, setInput, columns, rows, stdout],
+  );
+
+  useInput((characters, key) => {
+    const name = pressName(characters, key);
+    if (characters.length < 2 || name !== characters) return press(name);
+    const open = store.getState().secretQuestion === undefined ? topDialog(getView()) : SECRET;
+    // A gate must see that several came at once, and refuses them; everywhere else each counts for itself.
+    if (open?.kind === 'gate') press(name);
+    else for (const one of separatePresses(characters, open?.kind === 'words' || open?.kind === 'secret')) press(one);
   });
+  usePaste((text) => press(text, true));
 
   if (isTooSmall(columns, rows)) {
     return <Lines lines={tooSmall(columns, rows)} />;

@@ -34,7 +34,6 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
           title={gateTitle(gate)}
           tone={destroy ? 'bad' : 'warn'}
           heavy={destroy}
-          full
           lines={(width, height) =>
             gateLines(
               {
@@ -44,6 +43,7 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
                 commands: input.gate.commands,
                 remark: input.gate.remark,
                 scroll: input.gate.scroll,
+                describe: (host) => describeHost(state, host),
               },
               width,
               height,
@@ -138,6 +138,19 @@ export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
     default:
       return 'esc back';
   }
+}
+
+/** `node-1  10.0.1.11 · machine 3f2c… · K3s v1.35.0+k3s1`. */
+function describeHost(state: ConsoleState, name: string): string {
+  const host = state.cluster.hosts.find((one) => one.name === name);
+  const facts = state.live[name]?.facts;
+  if (host === undefined) return 'this machine';
+  const known = [
+    host.address,
+    facts?.machineId === undefined ? '' : `machine ${facts.machineId.slice(0, 8)}…`,
+    facts?.service === undefined ? '' : `K3s ${facts.service.version}`,
+  ];
+  return `${name}  ${known.filter((part) => part !== '').join(' · ')}`;
 }
 
 function helpLines(state: ConsoleState, view: ViewState, width: number): Line[] {

@@ -14,24 +14,14 @@ interface Props {
   readonly tone?: Tone;
   /** Heavier edge, for what destroys. */
   readonly heavy?: boolean;
-  /** Takes all the room there is, whatever it holds. */
-  readonly full?: boolean;
 }
 
 /** A dialog in the middle of the screen; on a small one it takes all of it. */
-export function Overlay({
-  title,
-  columns,
-  rows,
-  lines,
-  tone = 'accent',
-  heavy = false,
-  full = false,
-}: Props): ReactNode {
+export function Overlay({ title, columns, rows, lines, tone = 'accent', heavy = false }: Props): ReactNode {
   const width = columns < 100 ? columns : Math.min(columns - 6, 130);
   const most = columns < 100 ? rows : rows - 2;
   const inner = lines(width - 4, most - 2);
-  const height = full || columns < 100 ? most : Math.min(most, inner.length + 2);
+  const height = columns < 100 ? most : Math.min(most, inner.length + 2);
   return (
     <Box width={columns} height={rows} alignItems="center" justifyContent="center" flexDirection="column">
       <Lines lines={frame(inner, { title, width, height, tone, border: heavy ? HEAVY : BORDER })} />

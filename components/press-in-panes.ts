@@ -71,8 +71,10 @@ function run(command: CommandId, name: string, tools: PressTools): void {
       const host = state.cluster.hosts[view.cursor.nodes]?.name;
       return host === undefined ? undefined : say(tools, intents.retryHost(host) ?? `Trying ${host} again.`);
     }
-    case 'begin':
-      return say(tools, intents.begin());
+    case 'begin': {
+      const refused = intents.begin();
+      return refused === undefined ? change({ do: 'focus', pane: 'plan' }) : say(tools, refused);
+    }
     case 'open-gate':
       change({ do: 'open', dialog: { kind: 'gate' } });
       void intents.openGate().then((refused) => say(tools, refused));

@@ -1,7 +1,8 @@
+import { cellSpan } from '../../src/incident/state.js';
 import { restoreSummary } from '../../src/incident/summary.js';
 import type { ConsoleState } from '../../src/store/store.js';
 import { type Line, labelled, line, pad, seg } from '../line.js';
-import { planRows, stepStatus } from '../panes/plan.js';
+import { planRows, stepSpan, stepStatus } from '../panes/plan.js';
 import { GLYPH } from '../symbols.js';
 import { clockSpan } from '../words.js';
 
@@ -41,11 +42,8 @@ export function doneLines(state: ConsoleState, width: number, report: string | u
 function shares(state: ConsoleState, width: number): Line[] {
   const steps = planRows(state.plan).flatMap((row) => {
     if (row.planned === undefined || stepStatus(row.planned) === 'waiting') return [];
-    const cells = row.planned.hosts.flatMap((one) => one.cell ?? []);
-    const begun = cells.flatMap((cell) => cell.begunAt ?? []);
-    const ends = cells.flatMap((cell) => cell.endedAt ?? []);
-    if (begun.length === 0 || ends.length === 0) return [];
-    return [{ title: row.title, ms: Math.max(...ends) - Math.min(...begun) }];
+    const spans = row.planned.hosts.flatMap((one) => cellSpan(one.cell, state.now) ?? []);
+    return spans.length === 0 ? [] : [{ title: row.title, ms: stepSpan(row.planned, spans) }];
   });
   const longest = [...steps].sort((a, b) => b.ms - a.ms).slice(0, 6);
   const most = Math.max(1, ...longest.map((step) => step.ms));

@@ -12,6 +12,8 @@ export interface GateDraw {
   /** Said under the line to type on: a paste was refused, the word was wrong. */
   readonly remark: string | undefined;
   readonly scroll: number;
+  /** A host with what proves that it is the one meant. */
+  describe(host: string): string;
 }
 
 /** What a gate says: every host, what it does, loses and keeps, the undo, what was checked, and what to type. */
@@ -20,25 +22,29 @@ export function gateLines(draw: GateDraw, width: number, height: number): Line[]
   if (gate === undefined) return [line(seg('Asking the hosts how things stand now…', 'accent'))];
   const foot = footLines(gate, draw, width);
   const room = Math.max(1, height - foot.length - 1);
-  const body = draw.commands ? commandLines(gate, width) : summaryLines(gate, width);
+  const body = draw.commands ? commandLines(gate, width) : summaryLines(gate, draw, width);
   const from = Math.max(0, Math.min(draw.scroll, body.length - room));
   const shown = body.slice(from, from + room);
   if (from + room < body.length)
     shown[shown.length - 1] = line(seg(`… ${body.length - from - room + 1} lines more (down)`, 'dim'));
-  return [...shown, ...Array.from({ length: Math.max(0, room - shown.length) }, (): Line => []), [], ...foot];
+  return [...shown, [], ...foot];
 }
 
-function summaryLines(gate: GateView, width: number): Line[] {
+function summaryLines(gate: GateView, draw: GateDraw, width: number): Line[] {
   const column = 10;
   const bad = gate.effect === 'destroy' ? 'bad' : 'warn';
   return [
-    ...labelled(
-      gate.hosts.length > 1 ? 'hosts' : 'host',
-      gate.hosts.map((host) => (host === 'here' ? 'this machine' : host)).join(', '),
-      width,
-      column,
-      'strong',
-    ),
+    ...(width < 90
+      ? labelled('hosts', gate.hosts.join(', '), width, column, 'strong')
+      : gate.hosts.flatMap((host, index) =>
+          labelled(
+            index > 0 ? '' : gate.hosts.length > 1 ? 'hosts' : 'host',
+            draw.describe(host),
+            width,
+            column,
+            'strong',
+          ),
+        )),
     ...labelled('does', gate.does, width, column),
     ...labelled('loses', gate.loses, width, column, bad),
     ...labelled('keeps', gate.keeps, width, column),

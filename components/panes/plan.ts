@@ -1,5 +1,5 @@
 import type { PlannedHost, PlannedPhase, PlannedStep } from '../../src/incident/plan.js';
-import type { CellStatus } from '../../src/incident/state.js';
+import { type Cell, type CellStatus, cellSpan } from '../../src/incident/state.js';
 import { HERE } from '../../src/incident/step.js';
 import type { ConsoleState } from '../../src/store/store.js';
 import { exactly, type Line, pad, seg, spread, windowOf } from '../line.js';
@@ -37,7 +37,7 @@ const ORDER: readonly CellStatus[] = ['failed', 'doubt', 'running', 'begun'];
 
 /** One status for a step on several hosts: the one that needs eyes. */
 export function stepStatus(planned: PlannedStep): CellStatus | undefined {
-  const cells = planned.hosts.filter((one) => one.when.run !== 'no').map((one) => one.cell?.status ?? 'waiting');
+  const cells = planned.hosts.filter((one) => one.when.run !== 'no').map((one) => shownStatus(one.cell) ?? 'waiting');
   for (const status of ORDER) if (cells.includes(status)) return status;
   if (cells.includes('waiting')) return cells.every((status) => status === 'waiting') ? 'waiting' : 'running';
   return cells.includes('undone')
@@ -84,14 +84,20 @@ function stepLine(state: ConsoleState, planned: PlannedStep, width: number): Lin
   );
 }
 
-/** How long it took, takes, or usually takes. */
+/** How long it took, takes, or usually takes. Hosts one by one add up; together the longest counts. */
 function timeOf(state: ConsoleState, hosts: readonly PlannedHost[], planned: PlannedStep): string {
-  const begun = hosts.flatMap((one) => one.cell?.begunAt ?? []);
-  if (begun.length === 0) return `~${clockSpan(planned.step.expectMs)}`.padStart(7);
-  const ends = hosts.flatMap((one) => one.cell?.endedAt ?? []);
-  const end = ends.length === hosts.length ? Math.max(...ends) : state.now;
-  return clockSpan(end - Math.min(...begun)).padStart(7);
+  const spans = hosts.flatMap((one) => cellSpan(one.cell, state.now) ?? []);
+  if (spans.length === 0)
+    return (stepStatus(planned) === 'waiting' ? `~${clockSpan(planned.step.expectMs)}` : '').padStart(7);
+  return clockSpan(stepSpan(planned, spans)).padStart(7);
 }
+
+export const stepSpan = (planned: PlannedStep, spans: readonly number[]): number =>
+  planned.order === 'together' ? Math.max(...spans) : spans.reduce((sum, span) => sum + span, 0);
+
+/** A step that has only been looked at before its gate is shown as waiting: nothing of it runs. */
+export const shownStatus = (cell: Cell | undefined): CellStatus | undefined =>
+  cell?.status === 'begun' && cell.gated && cell.sent.length === 0 ? 'waiting' : cell?.status;
 
 /** `6/21`: how many steps are over, of how many. */
 export function planCount(plan: readonly PlannedPhase[]): { done: number; all: number } {

@@ -1,11 +1,12 @@
 import type { PlannedStep } from '../../src/incident/plan.js';
-import { cellKey, contextOf } from '../../src/incident/state.js';
+import { cellKey, cellSpan, contextOf } from '../../src/incident/state.js';
 import { HERE } from '../../src/incident/step.js';
 import type { ConsoleState } from '../../src/store/store.js';
 import { quotedForPeople } from '../command-text.js';
 import { type Line, labelled, line, seg, spread } from '../line.js';
 import { statusGlyph } from '../symbols.js';
 import { clockSpan, shortBytes } from '../words.js';
+import { shownStatus } from './plan.js';
 
 /** One step: what it does, where, with which commands, how far it is, how it is undone. */
 export function stepLines(state: ConsoleState, planned: PlannedStep | undefined, width: number): Line[] {
@@ -25,8 +26,9 @@ export function stepLines(state: ConsoleState, planned: PlannedStep | undefined,
 
 function hostLines(state: ConsoleState, planned: PlannedStep, host: string, width: number): Line[] {
   const cell = state.incident?.cells[cellKey(planned.step.id, host)];
-  const { glyph, tone, word } = statusGlyph(cell?.status);
-  const took = cell?.begunAt === undefined ? '' : clockSpan((cell.endedAt ?? state.now) - cell.begunAt);
+  const { glyph, tone, word } = statusGlyph(shownStatus(cell));
+  const span = cellSpan(cell, state.now);
+  const took = span === undefined ? '' : clockSpan(span);
   const progress = state.progress.get(cellKey(planned.step.id, host));
   const far =
     progress === undefined || progress.total === 0

@@ -1,9 +1,9 @@
 import { act, look } from '../../src/incident/command.js';
 import type { Step } from '../../src/incident/step.js';
-import { listDirectory, statFile } from '../../src/k3s/ask.js';
-import { asideData, parseEntries } from '../../src/k3s/listing.js';
+import { diskUsedBelow, listDirectory, statFile } from '../../src/k3s/ask.js';
+import { asideData, parseEntries, parseSizes } from '../../src/k3s/listing.js';
 import { k3sProgram, pathsOf } from './hosts.js';
-import { at, minutes, no, seconds, silence, yes } from './judge.js';
+import { at, bytes, minutes, no, seconds, silence, yes } from './judge.js';
 import { overrideFiles } from './rejoin.js';
 
 /** Removes what the restore placed for itself; data moved aside stays and is listed. */
@@ -76,17 +76,17 @@ export const listLeftovers: Step = {
   effect: 'observe',
   why: 'Data moved aside is kept until somebody decides; the report names each with the command that removes it.',
   done: {
-    ask: (context) => [look(listDirectory(pathsOf(context).db))],
+    ask: (context) => [look(listDirectory(pathsOf(context).db)), look(diskUsedBelow(pathsOf(context).db))],
     judge: (answers, context) => {
       const quiet = silence(answers);
       if (quiet !== undefined) return quiet;
-      const aside = asideData(parseEntries(at(answers, 0).stdout)).map((one) => `${pathsOf(context).db}/${one.name}`);
-      return yes(
-        aside.length === 0
-          ? ['nothing was moved aside']
-          : [`kept: ${aside.map((path) => path.split('/').at(-1)).join(', ')}`],
-        { aside },
-      );
+      const sizes = parseSizes(at(answers, 1).stdout);
+      const aside = asideData(parseEntries(at(answers, 0).stdout)).map(({ name }) => {
+        const path = `${pathsOf(context).db}/${name}`;
+        return { path, bytes: sizes.get(path) ?? 0 };
+      });
+      const kept = aside.map((one) => `${one.path.split('/').at(-1)} (${bytes(one.bytes)})`);
+      return yes(aside.length === 0 ? ['nothing was moved aside'] : [`kept: ${kept.join(', ')}`], { aside });
     },
   },
   pollMs: 1000,

@@ -16,17 +16,34 @@ export interface ProvenBackup {
   readonly tokenHash: string;
   readonly caHash: string | null;
   readonly identity: 'this-cluster' | 'cannot-tell' | 'another-cluster';
+  /** What speaks for it, in words. */
+  readonly identityEvidence: readonly string[];
   readonly nodes: readonly { readonly name: string; readonly version: string }[];
   readonly objects: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];
   readonly wakes: readonly string[];
 }
 
-const input = (context: StepContext): JsonObject => ({
-  snapshot: context.choices.snapshot ?? '',
-  nodes: context.cluster.hosts.map((host) => host.nodeName),
-  caHashes: context.cluster.hosts.flatMap((host) => context.facts(host.name).caHash ?? []),
-});
+const input = (context: StepContext): JsonObject => {
+  const installed = installedK3s(context);
+  return {
+    snapshot: context.choices.snapshot ?? '',
+    nodes: context.cluster.hosts.map((host) => host.nodeName),
+    caHashes: [...new Set(context.cluster.hosts.flatMap((host) => context.facts(host.name).caHash ?? []))],
+    ...(installed === undefined ? {} : { installedK3s: installed }),
+  };
+};
+
+/** The K3s that will restore: the primary's, or, while none is chosen, that of the first server that answers. */
+function installedK3s(context: StepContext): string | undefined {
+  const servers = context.cluster.hosts.filter((host) => host.role === 'server').map((host) => host.name);
+  const { primary } = context.choices;
+  for (const name of primary === undefined ? servers : [primary, ...servers]) {
+    const version = context.facts(name).service?.version;
+    if (version !== undefined && version !== '') return version;
+  }
+  return undefined;
+}
 
 /** The proof as learned in this run; undefined before. */
 export function provenBackup(context: StepContext): ProvenBackup | undefined {
@@ -55,7 +72,7 @@ export const fetchAndProve: Step = {
       if (answer.code !== 0) return no('not proven in this run yet');
       const proof = JSON.parse(answer.stdout) as ProvenBackup & JsonObject;
       if (proof.identity === 'another-cluster') {
-        return failed([`${proof.name} is a backup of another cluster`], {
+        return failed([`${proof.name} is a backup of another cluster: ${proof.identityEvidence.join('; ')}`], {
           left: 'nothing was changed',
           next: 'Choose a backup of this cluster. Restoring another cluster here on purpose is not part of this plan.',
         });

@@ -3,7 +3,7 @@ import { EXIT, type ExitCode } from '../base/problem.js';
 import { namesOf } from '../incident/cluster.js';
 import type { Intents } from '../incident/intents.js';
 import { findStep } from '../incident/plan.js';
-import type { Cell } from '../incident/state.js';
+import { type Cell, cellSpan } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
 import { duration } from '../record/report.js';
 import type { Session } from './session.js';
@@ -57,7 +57,7 @@ export async function playDrill(options: AutoOptions): Promise<{ result: AutoRes
   return { result, exit: recovered ? EXIT.ok : EXIT.no };
 }
 
-const tookMs = (cell: Cell): number => (cell.endedAt ?? 0) - (cell.begunAt ?? 0);
+const tookMs = (cell: Cell): number => cellSpan(cell, cell.endedAt ?? 0) ?? 0;
 
 /** How often a step that failed is tried again before the drill is given up. */
 const RETRIES = 1;

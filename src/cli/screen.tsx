@@ -39,6 +39,9 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
     code = exit;
     leave();
   };
+  // The terminal went away without a signal (a killed window, a dropped login): leave, nothing can be drawn any more.
+  process.stdout.on('error', ended(EXIT.terminated));
+  process.stdin.on('error', ended(EXIT.terminated));
   process.once('SIGINT', ended(EXIT.interrupted));
   process.once('SIGTERM', ended(EXIT.terminated));
   process.once('SIGHUP', ended(EXIT.terminated));
@@ -58,6 +61,8 @@ function sayGoodbye(session: Session): void {
   const { runId, begun, ended } = session.runner.state;
   if (!begun) return;
   if (ended === undefined)
-    out(`Run ${runId} is not finished. Held servers stay held. Go on with: blackstart --inventory ${'FILE'}`);
+    out(
+      `Run ${runId} is not finished. Held servers stay held. Go on with: blackstart --inventory ${session.inventoryFile}`,
+    );
   else out(`Run ${runId}: ${ended.outcome}. Report: blackstart report ${runId}`);
 }

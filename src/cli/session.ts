@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
-import type { Backup } from '../backups/index.js';
-import { Spool } from '../backups/index.js';
+import { type Backup, Spool, suggested } from '../backups/index.js';
 import { systemClock } from '../base/clock.js';
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
 import { surveyHost } from '../cluster/survey.js';
@@ -19,12 +18,14 @@ import { Runner } from '../runner/runner.js';
 import { addJournal, type ConsoleState, type ConsoleStore, createConsoleStore, noteLook } from '../store/store.js';
 import { Asking } from './asking.js';
 import { BackupDesk } from './backup-desk.js';
+import type { Listing } from './backup-sources.js';
 import { clusterOf } from './cluster-of.js';
 import { hostsPort } from './hosts-port.js';
+import { Ledger } from './ledger.js';
 import { spoolDir } from './places.js';
 import { SecretBook } from './secret-book.js';
 import { Secrets } from './secrets.js';
-import { tokensOnServers } from './tokens.js';
+import { findTokens } from './tokens.js';
 import { VERSION } from './version.js';
 import { backupsView, checklistView, scenarios, suggestPrimary, triageView } from './views.js';
 
@@ -52,16 +53,18 @@ export class Session {
   readonly desk: BackupDesk;
   readonly cluster: Cluster;
   readonly recordFile: string;
+  readonly inventoryFile: string;
   readonly #options: SessionOptions;
   readonly #abort = new AbortController();
   readonly #work: Promise<unknown>[] = [];
-  #backups: Backup[] | undefined;
+  #backups: readonly Backup[] | undefined;
   #refreshing = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     const { inventory } = options;
     this.cluster = clusterOf(inventory);
+    this.inventoryFile = inventory.file;
     const mode: ConsoleState['mode'] = options.observe ? 'OBSERVE' : inventory.drill ? 'DRILL' : 'LIVE';
     this.store = createConsoleStore(this.cluster, mode, systemClock.now());
     this.asking = new Asking(this.store);
@@ -73,7 +76,10 @@ export class Session {
       inventory,
       secrets,
       spool: spoolDir(options.state),
-      tokensOnServers: (signal) => tokensOnServers(this.hosts, this.cluster, book, signal),
+      hosts: (name) => this.hosts.get(name),
+      findTokens: (signal) => findTokens((name) => this.hosts.get(name), this.cluster, book, signal),
+      // A drill is a cluster of its own each time: nothing of it is worth remembering.
+      ...(inventory.drill ? {} : { ledger: new Ledger(options.state, inventory.cluster) }),
     });
     const opened = this.#openRun(book);
     this.record = opened.record;
@@ -110,13 +116,19 @@ export class Session {
   async listBackups(): Promise<void> {
     this.store.setState({ backups: { state: 'loading' } });
     try {
-      this.#backups = await this.desk.list(this.#abort.signal);
-      this.store.setState({ backups: backupsView(this.#backups, systemClock.now()) });
+      // What bucket and folder hold is shown while servers may still be silent.
+      this.#show(await this.desk.list(this.#abort.signal, { onOutside: (listing) => this.#show(listing) }));
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       const problem = toProblem(error);
       this.store.setState({ backups: { state: 'failed', what: problem.what, next: problem.next } });
     }
+    this.#refresh();
+  }
+
+  #show({ backups, remarks }: Listing): void {
+    this.#backups = backups;
+    this.store.setState({ backups: backupsView(backups, systemClock.now(), remarks) });
     this.#refresh();
   }
 
@@ -126,7 +138,7 @@ export class Session {
     const context = contextOf(this.runner.state, HERE, 1, true);
     const primary = choices.primary ?? suggestPrimary(context);
     if (primary !== undefined && choices.primary === undefined) this.runner.choose('primary', primary);
-    const newest = this.#backups?.[0]?.name;
+    const newest = suggested(this.#backups ?? [])?.id;
     if (choices.snapshot === undefined && newest !== undefined) this.runner.choose('snapshot', newest);
   }
 
@@ -152,6 +164,7 @@ export class Session {
     this.#abort.abort(new Error('closing'));
     this.asking.cancelAll();
     await this.runner.close();
+    await this.desk.close();
     await this.hosts.closeAll();
     await Promise.allSettled(this.#work);
     const { begun, ended } = this.runner.state;

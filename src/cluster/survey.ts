@@ -34,7 +34,7 @@ import { type AskHost, asker } from './ask-host.js';
 export async function surveyHost(host: Host, about: ClusterHost, signal: AbortSignal): Promise<HostFacts> {
   const ask = asker(host, signal);
   try {
-    return await survey(host, about, ask);
+    return await survey(about, ask);
   } catch (error) {
     if (signal.aborted) throw error;
     const problem = toProblem(error);
@@ -42,7 +42,7 @@ export async function surveyHost(host: Host, about: ClusterHost, signal: AbortSi
   }
 }
 
-async function survey(host: Host, about: ClusterHost, ask: AskHost): Promise<HostFacts> {
+async function survey(about: ClusterHost, ask: AskHost): Promise<HostFacts> {
   const sent = Date.now();
   const date = await ask(['date', '+%s.%N'], { root: false });
   const took = Date.now() - sent;
@@ -57,13 +57,13 @@ async function survey(host: Host, about: ClusterHost, ask: AskHost): Promise<Hos
   const service = unit.load === 'loaded' ? await serviceOf(ask, about, paths, unit) : undefined;
   const real = service?.dataDir === undefined ? paths : k3sPaths(service.dataDir, about.service);
   const server = about.role === 'server' ? await serverOf(ask, real, service) : {};
-  const connection = host.connection();
   return {
     reachable: true,
     ...identity,
     // Where systemd is not running `systemctl show` fails; a unit that does not exist is shown as not-found.
     init: unitSaid.code === 0 ? 'systemd' : 'other',
-    ...(connection.state === 'up' ? { latencyMs: Math.round(connection.latencyMs) } : {}),
+    // One command there and back, now; what the connection measured when it was made may be long ago.
+    latencyMs: took,
     clockOffsetMs: clockOffset(date.stdout, sent, took),
     ...(service === undefined ? {} : { service }),
     held: unit.dropIns.includes(paths.holdDropIn),

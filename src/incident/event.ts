@@ -59,6 +59,8 @@ export type Payload =
       readonly step: string;
       readonly host: string;
       readonly attempt: number;
+      /** It stands behind a gate. */
+      readonly gated: boolean;
       /** What the step remembers of the time before it; the first attempt's counts. */
       readonly learned: JsonObject;
     }

@@ -6,7 +6,18 @@ import { type Cell, type CommandLine, cellKey, type IncidentState, type SentComm
 const KEPT_COMMANDS = 400;
 
 export function emptyCell(step: string, host: string): Cell {
-  return { step, host, attempt: 0, status: 'waiting', sent: [], clear: false, evidence: [], learned: {}, late: false };
+  return {
+    step,
+    host,
+    attempt: 0,
+    status: 'waiting',
+    sent: [],
+    clear: false,
+    evidence: [],
+    learned: {},
+    late: false,
+    gated: false,
+  };
 }
 
 /** The state after all events; undefined before a run was opened. */
@@ -162,6 +173,7 @@ function changeCell(cell: Cell, event: CellEvent, at: number): Cell {
         ...emptyCell(event.step, event.host),
         attempt: event.attempt,
         status: 'begun',
+        gated: event.gated,
         learned: { ...event.learned, ...cell.learned },
         begunAt: at,
         deadlineFrom: at,

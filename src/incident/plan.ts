@@ -6,6 +6,7 @@ import { HERE } from './step.js';
 export interface PlannedStep {
   readonly step: Step;
   readonly number: number;
+  readonly order: Order;
   readonly hosts: readonly PlannedHost[];
 }
 
@@ -29,12 +30,13 @@ export function planOf(scenario: Scenario, state: IncidentState): PlannedPhase[]
   return scenario.phases.map((phase) => {
     const whole = contextOf(state, HERE, 1, true);
     const hosts = phase.hosts(whole);
+    const order = phase.order(whole);
     return {
       phase,
-      order: phase.order(whole),
+      order,
       steps: phase.steps.map((step) => {
         number += 1;
-        return { step, number, hosts: hosts.map((host) => plannedHost(step, host, state)) };
+        return { step, number, order, hosts: hosts.map((host) => plannedHost(step, host, state)) };
       }),
     };
   });

@@ -39,6 +39,8 @@ export interface Cell {
   readonly learned: JsonObject;
   readonly trouble?: Trouble;
   readonly skipReason?: string;
+  /** It stands behind a gate: what passes before its first command is not its own time. */
+  readonly gated: boolean;
   /** A deadline passed and waits for the operator. */
   readonly late: boolean;
   /** The deadline counts from here, milliseconds since the epoch; moves when the operator says wait. */
@@ -104,6 +106,17 @@ export interface IncidentState {
     readonly summary: string;
     readonly at: number;
   };
+}
+
+/**
+ * How long a step worked on a host, milliseconds: from its first command, since the time before a gate is the operator's; a step that
+ * only waits or looks counts from its beginning. undefined while it has not begun to work.
+ */
+export function cellSpan(cell: Cell | undefined, now: number): number | undefined {
+  if (cell === undefined) return undefined;
+  const from =
+    cell.sent.length > 0 ? Math.min(...cell.sent.map((one) => one.at)) : cell.gated ? undefined : cell.begunAt;
+  return from === undefined ? undefined : Math.max(0, (cell.endedAt ?? now) - from);
 }
 
 export const cellKey = (step: string, host: string): string => `${step}@${host}`;

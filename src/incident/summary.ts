@@ -1,5 +1,5 @@
 import { namesOf } from './cluster.js';
-import { contextOf, type IncidentState } from './state.js';
+import { cellKey, contextOf, type IncidentState, isSettled } from './state.js';
 import { HERE } from './step.js';
 
 export interface RestoreSummary {
@@ -32,9 +32,15 @@ export function restoreSummary(state: IncidentState): RestoreSummary {
     left.push(`server ${host} was left out: keep it off, then add it as a fresh server`);
   for (const host of state.choices.left) left.push(`agent ${host} was left out: restart it when it is back`);
   for (const host of state.cluster.hosts) {
-    for (const path of (context.known('leftovers', 'aside', host.name) as string[] | undefined) ?? []) {
-      left.push(`old data on ${host.name}, when nobody needs it any more: \`rm -r ${path}\``);
+    for (const aside of (context.known('leftovers', 'aside', host.name) as
+      | { path: string; bytes: number }[]
+      | undefined) ?? []) {
+      left.push(
+        `old data on ${host.name} (${Math.round(aside.bytes / 1e6)} MB), when nobody needs it any more: \`rm -r ${aside.path}\``,
+      );
     }
+    if (isSettled(state.cells[cellKey('save', host.name)]))
+      left.push(`safety copy on ${host.name}, likewise: \`rm -r /var/lib/blackstart/${state.runId}\``);
   }
   if (state.ended?.outcome === 'recovered')
     left.push('re-enable and check the backup schedule; re-apply what was changed after the backup');

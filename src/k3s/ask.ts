@@ -33,6 +33,9 @@ export const diskFree = (path: string): string[] => ['df', '-B1', '--output=sour
 /** Bytes under a path. */
 export const diskUsed = (path: string): string[] => ['du', '-sb', path];
 
+/** Bytes under each directory below a path, one `bytes<tab>path` a line, the path itself last. */
+export const diskUsedBelow = (path: string): string[] => ['du', '-b', '-d', '1', path];
+
 /** `path<newline>` of the mount point a path lies on. */
 export const mountPointOf = (path: string): string[] => ['stat', '-c', '%m', path];
 

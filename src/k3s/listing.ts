@@ -21,6 +21,16 @@ export function parseEntries(text: string): Entry[] {
   return entries;
 }
 
+/** `du -b -d 1 PATH`: bytes by path. */
+export function parseSizes(text: string): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const match = /^(\d+)\t(.*)$/.exec(line);
+    if (match?.[2] !== undefined) sizes.set(match[2], Number(match[1]));
+  }
+  return sizes;
+}
+
 export interface AsideData {
   readonly name: string;
   /** Seconds since the epoch, from the name where it carries one. */

@@ -1,5 +1,5 @@
 import { type PlannedPhase, planOf } from '../incident/plan.js';
-import type { IncidentState } from '../incident/state.js';
+import { cellSpan, type IncidentState } from '../incident/state.js';
 import { HERE, type Scenario } from '../incident/step.js';
 
 /** What was done, when, how long it took and what was lost, as Markdown. */
@@ -68,8 +68,8 @@ function stepRows(plan: readonly PlannedPhase[]): string[][] {
     phase.steps.flatMap(({ step, number, hosts }) =>
       hosts.flatMap(({ host, cell }) => {
         if (cell === undefined || cell.status === 'waiting') return [];
-        const took =
-          cell.begunAt !== undefined && cell.endedAt !== undefined ? duration(cell.endedAt - cell.begunAt) : '';
+        const span = cellSpan(cell, cell.endedAt ?? 0);
+        const took = span === undefined || cell.endedAt === undefined ? '' : duration(span);
         const seen =
           cell.skipReason === undefined
             ? (cell.trouble?.what ?? cell.evidence.join('; '))

@@ -281,7 +281,14 @@ export class Runner {
     if (decision.do === 'begin') {
       const attempt = (this.#state.cells[key]?.attempt ?? 0) + 1;
       const learned = decision.step.remembers?.(contextOf(this.#state, decision.host, attempt)) ?? {};
-      this.#append({ type: 'step-begun', step: decision.step.id, host: decision.host, attempt, learned });
+      this.#append({
+        type: 'step-begun',
+        step: decision.step.id,
+        host: decision.host,
+        attempt,
+        gated: decision.step.gate !== undefined,
+        learned,
+      });
       return true;
     }
     const work = perform(decision, {

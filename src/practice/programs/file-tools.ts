@@ -356,16 +356,26 @@ const du: Program = (node, run) => {
     c: false,
     k: false,
     m: false,
+    d: true,
+    'max-depth': true,
     'apparent-size': false,
   });
+  const deeper = (options.get('d') ?? options.get('max-depth')) === '1';
   return each(
     run,
     options.words.length > 0 ? options.words : ['.'],
     (word, why) => `du: cannot access '${word}': ${why}`,
     async (path, word) => {
-      const bytes = bytesOf(node.files(run.user).lstat(path));
+      const files = node.files(run.user);
+      const bytes = bytesOf(files.lstat(path));
       const block = options.get('B') ?? options.get('block-size');
       const unit = options.has('b') || block === '1' ? 1 : options.has('m') || block === '1M' ? 1 << 20 : 1024;
+      if (deeper && files.isDirectory(path)) {
+        for (const name of files.list(path)) {
+          if (!files.isDirectory(`${path}/${name}`)) continue;
+          await run.output.out(`${Math.ceil(bytesOf(files.lstat(`${path}/${name}`)) / unit)}\t${word}/${name}\n`);
+        }
+      }
       await run.output.out(`${Math.ceil(bytes / unit)}\t${word}\n`);
     },
   );
