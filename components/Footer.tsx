@@ -1,9 +1,9 @@
 import type { ReactNode } from 'react';
 import type { ConsoleState } from '../src/store/store.js';
 import type { ViewState } from '../src/store/view.js';
-import { footerKeys } from './keys.js';
+import { footerKeys, type KeySpec } from './keys.js';
 import { Lines } from './Lines.js';
-import { exactly, type Line, lineWidth, type Segment, seg } from './line.js';
+import { exactly, type Line, lineWidth, type Segment, seg, spread } from './line.js';
 
 /** Only the keys that work now, or a sentence for the operator; then the keys come back with the next press. */
 export function Footer({
@@ -23,11 +23,18 @@ export function Footer({
 export function footerLine(state: ConsoleState, view: ViewState, width: number, dialogKeys: string | undefined): Line {
   if (view.notice !== undefined) return exactly([seg(` ${view.notice}`, 'warn')], width);
   if (dialogKeys !== undefined) return exactly([seg(` ${dialogKeys}`, 'dim')], width);
+  const all = footerKeys(state, view).map((key) => ({ id: key.id, segments: keySegments(key) }));
+  // How to get help and how to leave are always there, at the right end; the others give way from the end.
+  const fixed = all.filter((one) => one.id === 'help' || one.id === 'quit').flatMap((one) => one.segments);
+  const room = width - lineWidth(fixed);
   const keys: Segment[] = [];
-  for (const key of footerKeys(state, view)) {
-    const added: Segment[] = [seg(` ${key.keys} `, key.acts === true ? 'warn' : 'accent'), seg(`${key.label} `, 'dim')];
-    // A key that does not fit whole is left out; the help has them all.
-    if (lineWidth([...keys, ...added]) <= width) keys.push(...added);
+  for (const { id, segments } of all) {
+    if (id !== 'help' && id !== 'quit' && lineWidth([...keys, ...segments]) <= room) keys.push(...segments);
   }
-  return exactly(keys, width);
+  return spread(keys, fixed, width);
 }
+
+const keySegments = (key: KeySpec): Segment[] => [
+  seg(` ${key.keys} `, key.acts === true ? 'warn' : 'accent'),
+  seg(`${key.label} `, 'dim'),
+];
