@@ -3,7 +3,7 @@ import type { Step, StepContext } from '../../src/incident/step.js';
 import { diskFree, diskUsed, readFile } from '../../src/k3s/ask.js';
 import { parseDf } from '../../src/k3s/listing.js';
 import { unitEnvFiles } from '../../src/k3s/paths.js';
-import { RECEIPT_WRAPPER, systemdWord } from '../../src/k3s/reset.js';
+import { JOURNAL_NAME, RECEIPT_WRAPPER, systemdWord } from '../../src/k3s/reset.js';
 import { runDir, SAVE_SCRIPT } from '../../src/k3s/scripts.js';
 import { pathsOf } from './hosts.js';
 import { at, bytes, failed, minutes, seconds, silence, unknown, yes } from './judge.js';
@@ -74,6 +74,8 @@ export const saveServers: Step = {
       'RemainAfterExit=yes',
       '-p',
       'LogRateLimitIntervalSec=0',
+      '-p',
+      `SyslogIdentifier=${JOURNAL_NAME}`,
       '--',
       '/bin/sh',
       wrapperPath(context),

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { ProblemError } from '../base/problem.js';
 import type { JournalLine } from '../incident/journal.js';
+import { JOURNAL_NAME } from '../k3s/reset.js';
 import type { Host } from '../remote/host.js';
 import { parseJournalLine } from './parse.js';
 
@@ -53,18 +54,23 @@ async function followHost(host: Host, service: string, options: FollowOptions, b
   }
 }
 
-/** `journalctl` following K3s and every unit of ours. */
+/**
+ * `journalctl` following K3s, what systemd says of it, and every unit of ours. By fields, not by `--unit blackstart-*`:
+ * a pattern is compared with the units the journal knows when it is opened, so a unit started later would never be seen.
+ */
 export function followCommand(service: string, cursor: string): string[] {
   return [
     'journalctl',
     '--output=json',
     '--no-pager',
     '--follow',
-    '--unit',
-    `${service}.service`,
-    '--unit',
-    'blackstart-*',
     ...(cursor === '' ? ['--lines', String(BACKLOG)] : ['--after-cursor', cursor]),
+    `_SYSTEMD_UNIT=${service}.service`,
+    '+',
+    '_PID=1',
+    `UNIT=${service}.service`,
+    '+',
+    `SYSLOG_IDENTIFIER=${JOURNAL_NAME}`,
   ];
 }
 

@@ -35,6 +35,9 @@ export interface ResetPlan {
   readonly tokenEnv?: string;
 }
 
+/** The name under which our transient units write to the journal, so that their lines can be followed before they exist. */
+export const JOURNAL_NAME = 'blackstart';
+
 /** In a transient unit systemd expands `$`, so every one of ours is doubled (architecture, *Doing it once*). */
 export const systemdWord = (word: string): string => word.replaceAll('$', '$$$$');
 
@@ -68,6 +71,8 @@ export function resetUnitCommand(plan: ResetPlan): string[] {
     'RemainAfterExit=yes',
     '-p',
     'LogRateLimitIntervalSec=0',
+    '-p',
+    `SyslogIdentifier=${JOURNAL_NAME}`,
     ...files.flatMap((file) => ['-p', `EnvironmentFile=${file}`]),
     '-p',
     'UnsetEnvironment=K3S_URL K3S_CLUSTER_RESET K3S_TOKEN_FILE',

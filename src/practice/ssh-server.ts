@@ -143,6 +143,8 @@ export class SshServer {
   }
 
   #accept(socket: Socket): void {
+    // As OpenSSH does: small answers are not held back.
+    socket.setNoDelay(true);
     if (this.node.state.power === 'off') {
       socket.destroy();
       return;

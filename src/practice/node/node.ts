@@ -124,7 +124,7 @@ export class PracticeNode {
     const proc = this.newProc(argv.join(' '), 'root', unit);
     const stop = new AbortController();
     const live = this.live(proc.pid, stop);
-    const name = (argv[0] ?? '').split('/').at(-1) ?? '';
+    const name = this.state.units.get(unit)?.def.identifier ?? (argv[0] ?? '').split('/').at(-1) ?? '';
     let pending = '';
     const write = (chunk: Uint8Array | string): void => {
       pending += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
@@ -216,7 +216,8 @@ export class PracticeNode {
 
   #k3sLine(proc: Proc, text: string): void {
     if (proc.unit !== undefined) {
-      this.journal({ unit: proc.unit, identifier: 'k3s', pid: proc.pid, message: text });
+      const identifier = this.state.units.get(proc.unit)?.def.identifier ?? 'k3s';
+      this.journal({ unit: proc.unit, identifier, pid: proc.pid, message: text });
       const live = this.#journalled.get(proc.unit) ?? new Map<string, number>();
       if (this.#listeners.has(proc.pid)) {
         live.set(text, (live.get(text) ?? 0) + 1);

@@ -45,6 +45,8 @@ export interface UnitDef {
   /** Paths of AssertPathExists=, with their `!`. */
   readonly asserts: readonly string[];
   readonly workingDirectory: string | undefined;
+  /** SyslogIdentifier=, where it is set. */
+  readonly identifier: string | undefined;
 }
 
 export interface Unit {

@@ -84,6 +84,7 @@ export function readUnit(files: Files, name: string): UnitDef | undefined {
     killMode: last('Service.KillMode') ?? 'control-group',
     asserts: all('Unit.AssertPathExists'),
     workingDirectory: last('Service.WorkingDirectory'),
+    identifier: last('Service.SyslogIdentifier'),
   };
 }
 

@@ -1,4 +1,4 @@
-import { cursorOf, formatEntry } from '../node/journal.js';
+import { cursorOf, fieldsOf, formatEntry } from '../node/journal.js';
 import type { JournalEntry } from '../node/state.js';
 import { type Program, parseOptions, UsageError } from './run.js';
 
@@ -69,18 +69,47 @@ function moment(text: string, now: number): number {
   return time * 1000;
 }
 
-function unitMatcher(patterns: readonly string[]): (unit: string) => boolean {
+/** Units by name or pattern. A pattern means the units the journal knows now: one that speaks later is not seen. */
+function unitMatcher(patterns: readonly string[], known: readonly JournalEntry[]): (unit: string) => boolean {
   if (patterns.length === 0) return () => true;
-  const all = patterns.map((pattern) => {
+  const units = new Set(known.map((entry) => entry.unit));
+  const names = new Set<string>();
+  for (const pattern of patterns) {
     const full = /\.[a-z]+$/.test(pattern) || pattern.endsWith('*') ? pattern : `${pattern}.service`;
-    return new RegExp(
+    if (!/[*?[]/.test(full)) {
+      names.add(full);
+      continue;
+    }
+    const glob = new RegExp(
       `^${full
         .replace(/[.+^${}()|[\]\\]/g, '\\$&')
         .replace(/\*/g, '.*')
         .replace(/\?/g, '.')}$`,
     );
-  });
-  return (unit) => all.some((pattern) => pattern.test(unit));
+    for (const unit of units) if (glob.test(unit)) names.add(unit);
+  }
+  return (unit) => names.has(unit);
+}
+
+/** `FIELD=value` words: the same field twice means either, different fields mean both, `+` begins another group. */
+function fieldMatcher(words: readonly string[]): (fields: () => Record<string, string>) => boolean {
+  const groups: Map<string, Set<string>>[] = [new Map()];
+  for (const word of words) {
+    if (word === '+') {
+      groups.push(new Map());
+      continue;
+    }
+    const match = /^([A-Z_][A-Z0-9_]*)=(.*)$/s.exec(word);
+    if (match?.[1] === undefined) throw new UsageError(`Failed to add match '${word}': Invalid argument`);
+    const group = groups.at(-1) ?? new Map<string, Set<string>>();
+    group.set(match[1], (group.get(match[1]) ?? new Set()).add(match[2] ?? ''));
+  }
+  const wanted = groups.filter((group) => group.size > 0);
+  if (wanted.length === 0) return () => true;
+  return (fields) => {
+    const has = fields();
+    return wanted.some((group) => [...group].every(([key, values]) => values.has(has[key] ?? '')));
+  };
 }
 
 function afterCursor(cursor: string): number {
@@ -96,7 +125,7 @@ export const journalctl: Program = async (node, run) => {
     TABLE,
   );
   const words = options.words.filter((word) => word !== '0');
-  if (words.length > 0) throw new UsageError(`Failed to add match '${words[0]}': Invalid argument`);
+  const matches = fieldMatcher(words);
   const format = options.get('o') ?? options.get('output') ?? 'short';
   if (!FORMATS.has(format)) throw new UsageError(`Unknown output format '${format}'.`);
   if (run.user !== 'root' && node.state.users.includes(run.user) && !run.env.SUDO_USER) {
@@ -105,7 +134,7 @@ export const journalctl: Program = async (node, run) => {
     );
     return 1;
   }
-  const fits = unitMatcher([...options.all('u'), ...options.all('unit')]);
+  const fits = unitMatcher([...options.all('u'), ...options.all('unit')], node.state.journal);
   const since = options.get('since') ?? options.get('S');
   const until = options.get('until') ?? options.get('U');
   const from = since === undefined ? 0 : moment(since, node.now());
@@ -116,6 +145,7 @@ export const journalctl: Program = async (node, run) => {
   const grep = options.get('g') ?? options.get('grep');
   const wanted = (entry: JournalEntry): boolean =>
     fits(entry.unit) &&
+    matches(() => fieldsOf(node.state, entry)) &&
     entry.at >= from &&
     entry.at <= to &&
     (boot === undefined || entry.boot === boot) &&
