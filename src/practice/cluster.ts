@@ -11,6 +11,7 @@ import type { K3sState, Lineage } from './k3s/ports.js';
 import { writeDataDir } from './node/fabric.js';
 import { HOSTS, type HostPlan, makeDisk, TOKEN } from './node/layout.js';
 import { PracticeNode } from './node/node.js';
+import { Replay } from './node/replay.js';
 import { copyPlain, type NodeState, type World, type WorldEvent } from './node/state.js';
 import { Timeline } from './node/time.js';
 import { type Serving, serve } from './serve.js';
@@ -71,24 +72,28 @@ export class PracticeCluster {
   }
 
   /**
-   * An independent copy: disks, units, journals, running K3s processes and what is planned for them. Commands in
-   * flight stay with the original; a unit whose main process is a shell cannot be carried over and makes this throw.
-   * A different clock must stand at the same time.
+   * An independent copy: disks, units, journals, running K3s processes, shells of units and what is planned for them. Commands
+   * in flight stay with the original. A different clock must stand at the same time.
+   * @throws when a unit's shell is between two steps just now ({@link forkable})
    */
   fork(clock: Clock = this.time.clock): PracticeCluster {
-    for (const node of this.world.nodes.values()) {
-      for (const proc of node.procs.values()) {
-        if (proc.unit !== undefined && proc.k3s === undefined)
-          throw new Error(`cannot fork while a shell runs in unit ${proc.unit} of ${node.name}`);
-      }
-    }
+    if (!this.forkable) throw new Error('cannot fork while the shell of a unit is in the middle of a program');
     const world = copyPlain(this.world);
     for (const node of world.nodes.values()) {
-      for (const [pid, proc] of node.procs) if (proc.k3s === undefined) node.procs.delete(pid);
+      for (const [pid, proc] of node.procs)
+        if (proc.k3s === undefined && proc.script === undefined) node.procs.delete(pid);
     }
     const copy = new PracticeCluster(world, clock, this.faults, this.bucket, this.dataDir);
+    for (const node of copy.nodes.values()) node.resumeScripts();
     copy.time.arm();
     return copy;
+  }
+
+  /** Whether every shell of a unit stands where a copy can go on from: between two programs, or waiting for a K3s process. */
+  get forkable(): boolean {
+    return [...this.world.nodes.values()].every((node) =>
+      [...node.procs.values()].every((proc) => proc.script === undefined || Replay.isCopyable(proc.script)),
+    );
   }
 
   node(name: string): PracticeNode {
@@ -245,6 +250,8 @@ function hostState(host: HostPlan, clock: Clock, faults: ReadonlySet<FaultName>,
     disk: makeDisk(host, () => clock.now(), faults, dataDir),
     units: new Map(),
     procs: new Map(),
+    exits: new Map(),
+    journalled: new Map(),
     journal: [],
     journalSeq: 0,
     nextPid: 700,

@@ -4,6 +4,8 @@ import { FilesError } from './files.js';
 import type { PracticeNode } from './node.js';
 import { runShell } from './shell.js';
 
+const WRAPPERS = new Set(['env', 'command', 'timeout', 'sudo']);
+
 /** Runs a program by name or path: K3s, one of ours, a shell, or what the node's shell knows; 127 when there is none. */
 export async function runProgram(node: PracticeNode, run: Run): Promise<number> {
   const path = run.argv[0] ?? '';
@@ -11,8 +13,13 @@ export async function runProgram(node: PracticeNode, run: Run): Promise<number> 
   const program = PROGRAMS.get(name);
   try {
     if (name === 'k3s' && !node.files().exists('/usr/local/bin/k3s')) return notFound(run, path);
-    if (program !== undefined) return await program(node, run);
-    return await runShell(node, run);
+    if (program === undefined) return await runShell(node, run);
+    // Programs that only run another one are gone through again in a copied cluster; the others are remembered.
+    if (run.replay === undefined || WRAPPERS.has(name)) return await program(node, run);
+    const what = run.argv.join(' ').slice(0, 200);
+    return await run.replay.program(what, run.output, (output, pid, started) =>
+      program(node, { ...run, output, started, ...(pid === undefined ? {} : { rejoin: pid }) }),
+    );
   } catch (error) {
     if (error instanceof UsageError) {
       await run.output.err(`${error.message}\nTry '${name} --help' for more information.\n`);

@@ -10,7 +10,8 @@ import { Files } from './files.js';
 import { contentOf, type Inode } from './inode.js';
 import { writeJournal } from './journal.js';
 import { runProgram } from './launch.js';
-import type { NodeState, Proc } from './state.js';
+import { Replay } from './replay.js';
+import type { Exit, NodeState, Proc } from './state.js';
 import { Systemd } from './systemd.js';
 import type { Timeline } from './time.js';
 
@@ -43,9 +44,6 @@ export class PracticeNode {
   readonly etcd: Fabric;
   readonly #live = new Map<number, Live>();
   readonly #listeners = new Map<number, (line: string) => void>();
-  readonly #exits = new Map<number, { code: number; signal?: number }>();
-  /** Lines K3s already put into a unit's journal while it ran below a shell. */
-  readonly #journalled = new Map<string, Map<string, number>>();
 
   constructor(
     readonly time: Timeline,
@@ -99,8 +97,8 @@ export class PracticeNode {
   }
 
   /** A pid with a row in `ps`. */
-  newProc(args: string, user: string, unit: string | undefined, ppid = 1): Proc {
-    const proc: Proc = { pid: this.state.nextPid++, ppid, user, args, unit };
+  newProc(args: string, user: string, unit: string | undefined, ppid = 1, more: Partial<Proc> = {}): Proc {
+    const proc: Proc = { pid: this.state.nextPid++, ppid, user, args, unit, ...more };
     this.state.procs.set(proc.pid, proc);
     return proc;
   }
@@ -121,7 +119,20 @@ export class PracticeNode {
   spawnForUnit(unit: string, argv: readonly string[], env: Record<string, string>, cwd: string): number {
     if (argv[0]?.endsWith('/k3s') && (argv[1] === 'server' || argv[1] === 'agent'))
       return this.startK3s(argv, env, 'root', unit);
-    const proc = this.newProc(argv.join(' '), 'root', unit);
+    const proc = this.newProc(argv.join(' '), 'root', unit, 1, { script: { argv, env, cwd, done: [] } });
+    this.#runScript(proc, unit);
+    return proc.pid;
+  }
+
+  /** Goes on with the shells of units in a copied cluster. */
+  resumeScripts(): void {
+    for (const proc of [...this.state.procs.values()]) if (proc.unit !== undefined) this.#runScript(proc, proc.unit);
+  }
+
+  #runScript(proc: Proc, unit: string): void {
+    const { script } = proc;
+    if (script === undefined) return;
+    const { argv, env, cwd } = script;
     const stop = new AbortController();
     const live = this.live(proc.pid, stop);
     const name = this.state.units.get(unit)?.def.identifier ?? (argv[0] ?? '').split('/').at(-1) ?? '';
@@ -143,21 +154,21 @@ export class PracticeNode {
       signal: stop.signal,
       unit,
       pid: proc.pid,
+      replay: new Replay(script),
     })
       .catch(() => 137)
       .then((code) => {
         if (!this.state.procs.has(proc.pid)) return;
         if (pending !== '') this.#unitLine(unit, name, proc.pid, pending);
-        this.#journalled.delete(unit);
+        this.state.journalled.delete(unit);
         this.endProc(proc.pid);
         this.systemd.mainExited(unit, code, live.killedBy);
         this.changed();
       });
-    return proc.pid;
   }
 
   #unitLine(unit: string, identifier: string, pid: number, message: string): void {
-    const already = this.#journalled.get(unit);
+    const already = this.state.journalled.get(unit);
     const count = already?.get(message) ?? 0;
     if (count > 0) {
       already?.set(message, count - 1);
@@ -177,7 +188,8 @@ export class PracticeNode {
     ppid = 1,
   ): number {
     const command = argv[1] === 'agent' ? 'agent' : 'server';
-    const proc = this.newProc(`/usr/local/bin/k3s ${command}`, user, unit, ppid);
+    const more = listener === undefined ? {} : { heard: [] };
+    const proc = this.newProc(`/usr/local/bin/k3s ${command}`, user, unit, ppid, more);
     if (listener !== undefined) this.#listeners.set(proc.pid, listener);
     const options = readOptions(command, argv.slice(2), env, this.files());
     proc.k3s = newState(proc.pid, options, this.name, this.state.ip, this.now());
@@ -218,12 +230,13 @@ export class PracticeNode {
     if (proc.unit !== undefined) {
       const identifier = this.state.units.get(proc.unit)?.def.identifier ?? 'k3s';
       this.journal({ unit: proc.unit, identifier, pid: proc.pid, message: text });
-      const live = this.#journalled.get(proc.unit) ?? new Map<string, number>();
-      if (this.#listeners.has(proc.pid)) {
+      const live = this.state.journalled.get(proc.unit) ?? new Map<string, number>();
+      if (proc.heard !== undefined) {
         live.set(text, (live.get(text) ?? 0) + 1);
-        this.#journalled.set(proc.unit, live);
+        this.state.journalled.set(proc.unit, live);
       }
     }
+    proc.heard?.push(text);
     this.#listeners.get(proc.pid)?.(text);
   }
 
@@ -248,7 +261,7 @@ export class PracticeNode {
     const lineage = proc.k3s.wal?.lineage;
     this.state.procs.delete(pid);
     this.time.cancel((event) => event.kind === 'k3s' && event.pid === pid && event.node === this.name);
-    this.#exits.set(pid, { code, ...(signal === undefined ? {} : { signal }) });
+    this.state.exits.set(pid, { code, ...(signal === undefined ? {} : { signal }), heard: proc.heard ?? [] });
     if (lineage !== undefined) this.etcd.review(lineage);
     const unit = proc.unit === undefined ? undefined : this.state.units.get(proc.unit);
     if (unit !== undefined && unit.mainPid === pid) this.systemd.mainExited(unit.name, code, signal);
@@ -256,11 +269,18 @@ export class PracticeNode {
   }
 
   /** Waits for a K3s process started by {@link startK3s} to end. */
-  async k3sExit(pid: number): Promise<{ code: number; signal?: number }> {
-    const end = await this.time.wait(() => this.#exits.get(pid));
-    this.#exits.delete(pid);
+  async k3sExit(pid: number): Promise<Exit> {
+    const end = await this.time.wait(() => this.state.exits.get(pid));
+    this.state.exits.delete(pid);
     this.#listeners.delete(pid);
     return end;
+  }
+
+  /** Listens to a K3s process that runs, or ended, in a copied cluster: hears what it said so far, then the rest. */
+  rejoinK3s(pid: number, listener: (line: string) => void): void {
+    const heard = this.state.procs.get(pid)?.heard ?? this.state.exits.get(pid)?.heard ?? [];
+    for (const line of heard) listener(line);
+    this.#listeners.set(pid, listener);
   }
 
   k3sHappens(pid: number, event: K3sEvent): void {
@@ -326,7 +346,7 @@ export class PracticeNode {
   #vanish(proc: Proc): void {
     const lineage = proc.k3s?.wal?.lineage;
     this.state.procs.delete(proc.pid);
-    this.#exits.set(proc.pid, { code: 137, signal: 9 });
+    this.state.exits.set(proc.pid, { code: 137, signal: 9, heard: proc.heard ?? [] });
     if (lineage !== undefined) this.etcd.review(lineage);
   }
 

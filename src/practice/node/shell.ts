@@ -45,6 +45,7 @@ function asCommand(node: PracticeNode, outer: Run, name: string): Command {
       signal: outer.signal,
       unit: outer.unit,
       pid: outer.pid,
+      replay: outer.replay,
     });
     return { stdout: utf8(Buffer.concat(out)), stderr: utf8(Buffer.concat(err)), exitCode };
   });
@@ -95,8 +96,9 @@ export async function runScript(
   args: readonly string[],
   stdin: string,
 ): Promise<number> {
+  const files = new ShellFiles(() => node.files(run.user), new Set(PROGRAMS.keys()));
   const bash = new Bash({
-    fs: new ShellFiles(() => node.files(run.user), new Set(PROGRAMS.keys())),
+    fs: run.replay?.files(files) ?? files,
     cwd: run.cwd,
     env: { ...run.env, HOME: run.user === 'root' ? '/root' : `/home/${run.user}` },
     customCommands: [

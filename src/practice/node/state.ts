@@ -1,5 +1,6 @@
 import type { K3sEvent, K3sState, Lineage } from '../k3s/ports.js';
 import type { Disk } from './inode.js';
+import type { Script } from './replay.js';
 
 /** A line of a node's journal. */
 export interface JournalEntry {
@@ -23,6 +24,17 @@ export interface Proc {
   /** The unit whose main process or child it is. */
   readonly unit: string | undefined;
   k3s?: K3sState;
+  /** What a K3s process has said to the shell above it. */
+  readonly heard?: string[];
+  /** Of a unit's main process that is a shell. */
+  readonly script?: Script;
+}
+
+/** How a K3s process ended that a shell waits for. */
+export interface Exit {
+  readonly code: number;
+  readonly signal?: number;
+  readonly heard: readonly string[];
 }
 
 /** A unit definition as read at the last daemon-reload. */
@@ -70,6 +82,8 @@ export interface Unit {
   jobs: number;
   /** How the last start job ended. */
   jobResult: 'pending' | 'done' | 'failed' | 'assert' | 'canceled';
+  /** `systemctl restart --no-block`: it is started again as soon as it has stopped. */
+  again?: boolean;
 }
 
 /** What can be said about a machine besides its files. */
@@ -80,6 +94,9 @@ export interface NodeState {
   readonly disk: Disk;
   readonly units: Map<string, Unit>;
   readonly procs: Map<number, Proc>;
+  readonly exits: Map<number, Exit>;
+  /** Lines K3s already put into a unit's journal while it ran below a shell, with how often. */
+  readonly journalled: Map<string, Map<string, number>>;
   journal: JournalEntry[];
   journalSeq: number;
   nextPid: number;
@@ -122,6 +139,7 @@ export function copyPlain<T>(value: T, seen = new Map<unknown, unknown>()): T {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
   const known = seen.get(value);
   if (known !== undefined) return known as T;
+  if (value instanceof Date) return new Date(value) as T;
   if (value instanceof Map) {
     const copy = new Map<unknown, unknown>();
     seen.set(value, copy);

@@ -255,7 +255,22 @@ export class Systemd {
   #stopped(unit: Unit): void {
     this.say(unit, `Stopped ${this.#title(unit)}.`);
     this.#set(unit, 'inactive', 'dead');
+    if (unit.again === true) {
+      unit.again = false;
+      this.start(unit);
+      return;
+    }
     this.#forget(unit, true);
+  }
+
+  /** `systemctl restart`: stops it, and starts it as soon as it has stopped. */
+  restart(unit: Unit): void {
+    if (unit.active === 'inactive' || unit.active === 'failed') {
+      this.start(unit);
+      return;
+    }
+    unit.again = true;
+    this.stop(unit);
   }
 
   /** A transient unit that is over is unloaded, and its name is free again (R43). */

@@ -189,6 +189,12 @@ const nproc: Program = async (_node, run) => {
   return 0;
 };
 
+/** A shell word in truth. New files get the modes the node's programs give them; nothing here depends on it. */
+const umask: Program = async (_node, run) => {
+  if (run.argv.length === 1) await run.output.out('0022\n');
+  return 0;
+};
+
 const exit =
   (code: number): Program =>
   () =>
@@ -207,6 +213,7 @@ export const HOST_TOOLS: readonly (readonly [string, Program])[] = [
   ['getent', getent],
   ['reboot', reboot],
   ['nproc', nproc],
+  ['umask', umask],
   ['true', exit(0)],
   ['false', exit(1)],
   ['modprobe', exit(1)],

@@ -15,21 +15,20 @@ async function longRunning(node: PracticeNode, run: Run): Promise<number> {
     );
     return 1;
   }
-  const pid = node.startK3s(
-    run.argv,
-    { ...run.env },
-    run.user,
-    run.unit,
-    (line) => void run.output.err(`${line}\n`),
-    run.pid,
-  );
+  const listen = (line: string): void => void run.output.err(`${line}\n`);
+  let pid = run.rejoin;
+  if (pid === undefined) {
+    pid = node.startK3s(run.argv, { ...run.env }, run.user, run.unit, listen, run.pid);
+    run.started?.(pid);
+  } else node.rejoinK3s(pid, listen);
+  const own = pid;
   const stop = (): void => {
     const reason = String(run.signal.reason);
-    node.kill(pid, reason.includes('SIGKILL') ? 'KILL' : run.unit === undefined ? 'KILL' : 'TERM');
+    node.kill(own, reason.includes('SIGKILL') ? 'KILL' : run.unit === undefined ? 'KILL' : 'TERM');
   };
   if (run.signal.aborted) stop();
   run.signal.addEventListener('abort', stop, { once: true });
-  const end = await node.k3sExit(pid);
+  const end = await node.k3sExit(own);
   run.signal.removeEventListener('abort', stop);
   return end.signal === undefined ? end.code : 128 + end.signal;
 }

@@ -1,4 +1,5 @@
 import type { PracticeNode } from '../node/node.js';
+import type { Replay } from '../node/replay.js';
 
 /** Where a program writes. */
 export interface Output {
@@ -18,6 +19,11 @@ export interface Run {
   readonly signal: AbortSignal;
   readonly unit: string | undefined;
   readonly pid: number;
+  /** What the unit's shell has done so far, where a unit runs one. */
+  readonly replay?: Replay | undefined;
+  /** Tells the K3s process it started; `rejoin` is one that runs already, in a copied cluster. */
+  readonly started?: ((pid: number) => void) | undefined;
+  readonly rejoin?: number | undefined;
 }
 
 /** A program of a node: gets what it was run with, gives its exit code. */

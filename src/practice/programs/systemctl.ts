@@ -34,6 +34,7 @@ const TABLE = {
   'kill-whom': true,
   'kill-who': true,
   system: false,
+  version: false,
 } as const;
 
 const full = (name: string): string => (/\.[a-z]+$/.test(name) && !name.endsWith('.') ? name : `${name}.service`);
@@ -236,6 +237,10 @@ export const systemctl: Program = async (node, run) => {
     return 1;
   }
   const options = parseOptions(run.argv, TABLE);
+  if (options.has('version')) {
+    await run.output.out('systemd 252 (252.39-1~deb12u1)\n+PAM +AUDIT +SELINUX +APPARMOR +IMA +SMACK +SECCOMP\n');
+    return 0;
+  }
   const [verb = 'list-units', ...names] = options.words;
   if (CHANGES.has(verb) && run.user !== 'root') {
     const what = verb === 'daemon-reload' ? 'reload daemon' : `${verb} ${full(names[0] ?? '')}`;
@@ -254,14 +259,13 @@ export const systemctl: Program = async (node, run) => {
     case 'try-restart':
       return forEach(node, run, names, 'restart', async (unit) => {
         if (verb === 'try-restart' && unit.active === 'inactive') return 0;
-        const again = async (): Promise<number> => {
-          if (unit.active !== 'inactive') await stopAndWait(node, run, unit, true);
-          node.systemd.start(unit);
-          return blockUntil(node, run, unit, block);
-        };
-        if (block) return again();
-        void again().catch(() => undefined);
-        return 0;
+        if (!block) {
+          node.systemd.restart(unit);
+          return 0;
+        }
+        if (unit.active !== 'inactive') await stopAndWait(node, run, unit, true);
+        node.systemd.start(unit);
+        return blockUntil(node, run, unit, block);
       });
     case 'stop':
       return forEach(node, run, names, verb, async (unit) => {
