@@ -17,7 +17,7 @@ export interface ProvenBackup {
   readonly caHash: string | null;
   readonly identity: 'this-cluster' | 'cannot-tell' | 'another-cluster';
   /** What speaks for it, in words. */
-  readonly identityEvidence: readonly string[];
+  readonly identityEvidence?: readonly string[];
   readonly nodes: readonly { readonly name: string; readonly version: string }[];
   readonly objects: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];
@@ -72,7 +72,7 @@ export const fetchAndProve: Step = {
       if (answer.code !== 0) return no('not proven in this run yet');
       const proof = JSON.parse(answer.stdout) as ProvenBackup & JsonObject;
       if (proof.identity === 'another-cluster') {
-        return failed([`${proof.name} is a backup of another cluster: ${proof.identityEvidence.join('; ')}`], {
+        return failed([`${proof.name} is a backup of another cluster: ${(proof.identityEvidence ?? []).join('; ')}`], {
           left: 'nothing was changed',
           next: 'Choose a backup of this cluster. Restoring another cluster here on purpose is not part of this plan.',
         });

@@ -24,7 +24,8 @@ export function bucketProblem(thrown: unknown, config: BucketConfig, key?: strin
   if (error.name === 'AbortError') return thrown;
   const code = `${error.name ?? ''} ${error.code ?? ''} ${(error.cause as SdkError | undefined)?.code ?? ''}`;
   const problem = judge(error, code, config, key);
-  const where = `${config.bucket} at ${config.endpoint ?? `AWS ${config.region}`}${key === undefined ? '' : `, ${key}`}`;
+  const through = config.through === undefined ? '' : ` through ${config.through}`;
+  const where = `${config.bucket} at ${config.endpoint ?? `AWS ${config.region}`}${through}${key === undefined ? '' : `, ${key}`}`;
   return new ProblemError(
     { left: 'Nothing was changed.', where: inertLine(where, 500), ...problem },
     EXIT.unreachable,
@@ -109,7 +110,10 @@ function judge(error: SdkError, code: string, config: BucketConfig, key: string 
     return {
       id: 'bucket-unreachable',
       what: `The storage cannot be reached: ${said || code.trim()}.`,
-      next: 'Check endpoint and network. If the storage is inside the outage, use it through a node, a folder on this machine, or a snapshot on a server.',
+      next:
+        config.through === undefined
+          ? 'Check endpoint and network. Where a node still reaches it, say bucket: { through: any } in the inventory; else use a folder on this machine (snapshots:) or a snapshot on a server.'
+          : 'Check the endpoint, and that this node reaches it; else use a folder on this machine (snapshots:) or a snapshot on a server.',
     };
   }
   return {

@@ -21,6 +21,8 @@ export interface BucketConfig {
   };
   /** Where connections really go, such as the near end of an SSH forward; host name and certificate stay the endpoint's. */
   readonly connectTo?: { readonly host: string; readonly port: number };
+  /** The node connections go through, for messages. */
+  readonly through?: string;
   /** Tries per request, 3 by default: fewer make a refused connection show sooner. */
   readonly attempts?: number;
 }

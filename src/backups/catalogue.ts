@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { inertLine } from '../base/inert.js';
 import { ProblemError } from '../base/problem.js';
 import { type BucketConfig, folderOf, openBucket } from './bucket.js';
@@ -16,6 +16,8 @@ export interface BackupPlace {
 
 /** One backup in the catalogue. */
 export interface Backup extends Omit<BackupName, 'time'> {
+  /** What it is chosen by, unique in a catalogue: the bare name in a bucket, `file:NAME` in a folder, `HOST:NAME` on a server. */
+  readonly id: string;
   readonly name: string;
   readonly place: BackupPlace;
   /** Bytes, as stored. */
@@ -109,11 +111,42 @@ export async function listFolder(folder: string): Promise<Backup[]> {
   return newestFirst(found);
 }
 
-/** The backups among the files of a server's `db/snapshots`, newest first; none is an answer too. */
+/** The backups among the files of a server's `db/snapshots`, newest first; none is an answer too. Copies we delivered there are left out. */
 export function listServer(host: string, files: readonly ServerFile[]): Backup[] {
   return newestFirst(
-    files.map((file) => backupOf({ source: 'server', holder: host, at: file.path }, file.size, file.modified)),
+    files
+      .filter((file) => !/\/blackstart-[^/]*$/.test(file.path))
+      .map((file) => backupOf({ source: 'server', holder: host, at: file.path }, file.size, file.modified)),
   );
+}
+
+/** One file of this machine, as a backup. */
+export function fileBackup(path: string, size: number, modified: number): Backup {
+  return backupOf({ source: 'folder', holder: dirname(path), at: path }, size, modified);
+}
+
+/** Several lists as one, newest first; where two would be chosen by the same id, each gets a longer one. */
+export function merge(lists: readonly (readonly Backup[])[]): Backup[] {
+  const all = newestFirst(lists.flat());
+  const seen = new Map<string, number>();
+  for (const { id } of all) seen.set(id, (seen.get(id) ?? 0) + 1);
+  return all.map((one) => ((seen.get(one.id) ?? 0) > 1 ? { ...one, id: longId(one.place) } : one));
+}
+
+/**
+ * The one to begin with: the newest outside the servers, whose disks may be what failed; the newest on a server where there is
+ * no other.
+ */
+export function suggested(backups: readonly Backup[]): Backup | undefined {
+  return backups.find((one) => one.place.source !== 'server') ?? backups[0];
+}
+
+/** What somebody typed: an id, a place, or a bare name that only one of them has. */
+export function pick(backups: readonly Backup[], typed: string): Backup | undefined {
+  const exact = backups.find((one) => one.id === typed || one.place.at === typed);
+  if (exact !== undefined) return exact;
+  const named = backups.filter((one) => one.name === typed);
+  return named.length === 1 ? named[0] : undefined;
 }
 
 /** Those that can be chosen: whole, and with something in them. */
@@ -125,15 +158,24 @@ export function usable(backups: readonly Backup[]): Backup[] {
 }
 
 function backupOf(place: BackupPlace, size: number, stored: number | undefined): Backup {
-  const { time, ...name } = readName(place.at);
+  const { time, ...about } = readName(place.at);
+  const name = inertLine(place.at.replace(/^.*\//, ''), 300);
   return {
-    ...name,
-    name: inertLine(place.at.replace(/^.*\//, ''), 300),
+    ...about,
+    id: place.source === 'bucket' ? name : place.source === 'folder' ? `file:${name}` : `${place.holder}:${name}`,
+    name,
     place,
     size,
     takenAt: time ?? stored,
     takenAtFrom: time !== undefined ? 'name' : stored !== undefined ? 'stored' : undefined,
   };
+}
+
+function longId({ source, holder, at }: BackupPlace): string {
+  return inertLine(
+    source === 'folder' ? `file:${relative(holder, at)}` : source === 'server' ? `${holder}:${at}` : at,
+    400,
+  );
 }
 
 function newestFirst(backups: Backup[]): Backup[] {

@@ -12,7 +12,9 @@ import type { Chunks } from './packets.js';
 /** Where a backup comes from. */
 export type Source =
   | { readonly kind: 'bucket'; readonly bucket: BucketConfig; readonly key: string }
-  | { readonly kind: 'file'; readonly path: string };
+  | { readonly kind: 'file'; readonly path: string }
+  /** A file that already lies in the spool (fetched from a server); it is used up. */
+  | { readonly kind: 'spooled'; readonly path: string };
 
 /** An opened source: its size and its bytes, to be read once and closed. */
 export interface Opened {
@@ -27,7 +29,7 @@ const PIECE = 256 * 1024;
 
 /** The name of the backup, without folders. */
 export function sourceName(source: Source): string {
-  return basename(source.kind === 'file' ? source.path : source.key);
+  return basename(source.kind === 'bucket' ? source.key : source.path);
 }
 
 /** Opens a source. Throws {@link ProblemError}; see {@link bucketProblem} for those of a bucket. */

@@ -1,12 +1,17 @@
 /** Backups: the catalogue, and the way from a stored backup to a proven snapshot on this machine. */
 export type { BucketConfig } from './bucket.js';
+export { bucketProblem } from './bucket-problems.js';
 export {
   type Backup,
   type BackupPlace,
+  fileBackup,
   listBucket,
   listFolder,
   listServer,
+  merge,
+  pick,
   type ServerFile,
+  suggested,
   usable,
 } from './catalogue.js';
 export { fetchAndProve } from './client.js';
@@ -15,6 +20,8 @@ export { assess, type CatalogueHealth, type Gap, KEEP, type Retention } from './
 export { type BackupKind, type BackupName, nearest, parseTime, readName } from './names.js';
 export { decrypt } from './openpgp.js';
 export { HEAD_BYTES, type PassphraseTest, testPassphrase } from './openpgp-head.js';
-export { type Fetched, type FetchHooks, type FetchRequest, fetchAndProveHere } from './pipeline.js';
+export { type Fetched, type FetchHooks, type FetchRequest, fetchAndProveHere, spoolFromServer } from './pipeline.js';
 export type { PipelineProgress, Stage } from './progress.js';
+export { answers, endpointOf } from './reach.js';
 export { Spool } from './spool.js';
+export { tokenHashesOf } from './token-hashes.js';

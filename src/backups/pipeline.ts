@@ -1,14 +1,17 @@
 import { createWriteStream } from 'node:fs';
+import { rename, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ProblemError } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
 import { looksLikeOpenPgp, type Proof, type ProveOptions, prove, unzipSnapshot } from '../snapshot/index.js';
-import { openSource, type Source, sourceName } from './fetch.js';
+import { type Opened, openSource, type Source, sourceName } from './fetch.js';
 import { decrypt } from './openpgp.js';
 import { ByteSource, type Chunks } from './packets.js';
 import { Meter, type PipelineProgress } from './progress.js';
 import { Spool, spoolProblem } from './spool.js';
+
+const ENCRYPTED = /\.(gpg|pgp|asc)$/;
 
 /** What to fetch and what to prove it against. */
 export interface FetchRequest {
@@ -16,6 +19,10 @@ export interface FetchRequest {
   readonly passphrase?: Secret;
   /** The spool directory. */
   readonly spool: string;
+  /** The backup's name, where the source is not called by it. */
+  readonly name?: string;
+  /** What it is called in the spool, where two backups have one name. */
+  readonly as?: string;
   readonly prove?: Omit<ProveOptions, 'name' | 'scratch' | 'onProgress' | 'signal'>;
 }
 
@@ -39,17 +46,25 @@ export interface FetchHooks {
  */
 export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks = {}): Promise<Fetched> {
   const { signal } = hooks;
+  const { source } = request;
   const meter = new Meter(hooks.onProgress ?? (() => {}));
   const spool = await Spool.open(request.spool);
-  const name = sourceName(request.source).replace(/\.(gpg|pgp|asc)$/, '');
-  let part = await spool.begin(name);
-  const opened = await openSource(request.source, signal);
+  const name = (request.name ?? sourceName(source)).replace(ENCRYPTED, '');
+  const as = (request.as ?? name).replace(ENCRYPTED, '');
+  let part = await spool.begin(as);
+  let opened: Opened | undefined;
   try {
-    // Whether it is encrypted or zipped decides how much it grows; twice the size is the least either needs.
-    await spool.room(opened.size * (/\.(gpg|pgp|asc|zip)$/.test(sourceName(request.source)) ? 2 : 1));
-    const counted = count(opened.chunks, (done) => meter.report('fetch', done, opened.size));
-    await write(unwrap(counted, request.passphrase), part, signal);
-    if (part.endsWith('.zip.part')) part = await unpack(spool, part, name, meter, signal);
+    if (source.kind === 'spooled') await rename(source.path, part);
+    else {
+      opened = await openSource(source, signal);
+      const { size, chunks } = opened;
+      // Whether it is encrypted or zipped decides how much it grows; twice the size is the least either needs.
+      await spool.room(size * (/\.(gpg|pgp|asc|zip)$/.test(sourceName(source)) ? 2 : 1));
+      const counted = count(chunks, (done) => meter.report('fetch', done, size));
+      await write(unwrap(counted, request.passphrase), part, signal);
+    }
+    const fetchedBytes = opened?.size ?? (await stat(part)).size;
+    if (part.endsWith('.zip.part')) part = await unpack(spool, part, as, meter, signal);
     const proof = await prove(part, {
       ...request.prove,
       name: name.replace(/\.zip$/, ''),
@@ -57,16 +72,34 @@ export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks
       onProgress: ({ done, total }) => meter.report('prove', done, total),
       ...(signal === undefined ? {} : { signal }),
     });
-    if (proof.ok) return { proof, file: await spool.finish(part), fetchedBytes: opened.size };
+    if (proof.ok) return { proof, file: await spool.finish(part), fetchedBytes };
     await spool.remove(part);
-    return { proof, file: undefined, fetchedBytes: opened.size };
+    return { proof, file: undefined, fetchedBytes };
   } catch (thrown) {
     await spool.remove(part);
+    if (source.kind === 'spooled') await spool.remove(source.path);
     signal?.throwIfAborted();
     throw spoolProblem(thrown, spool.directory);
   } finally {
-    opened.close();
+    opened?.close();
   }
+}
+
+/**
+ * Brings a file of a server into the spool: `get` is given a path that does not exist yet, and the count to report bytes by. Throws
+ * {@link ProblemError} `spool-full` before anything is fetched, and whatever `get` throws.
+ */
+export async function spoolFromServer(
+  request: { readonly spool: string; readonly as: string; readonly size: number },
+  get: (file: string, onProgress: (done: number, total: number) => void) => Promise<unknown>,
+  onProgress: (progress: PipelineProgress) => void,
+): Promise<Source> {
+  const meter = new Meter(onProgress);
+  const spool = await Spool.open(request.spool);
+  await spool.room(request.size * (request.as.endsWith('.zip') ? 2 : 1));
+  const path = await spool.begin(`${request.as}.fetched`);
+  await get(path, (done, total) => meter.report('fetch', done, total));
+  return { kind: 'spooled', path };
 }
 
 async function write(chunks: Chunks, path: string, signal: AbortSignal | undefined): Promise<void> {

@@ -1,60 +1,93 @@
 import { existsSync } from 'node:fs';
 import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
-import { type Backup, fetchAndProve, listBucket, listFolder, type Source, usable } from '../backups/index.js';
+import {
+  type Backup,
+  type FetchHooks,
+  type FetchRequest,
+  fetchAndProve,
+  pick,
+  type Source,
+  spoolFromServer,
+  tokenHashesOf,
+} from '../backups/index.js';
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
 import type { TaskCommand } from '../incident/command.js';
 import type { Json } from '../incident/json.js';
 import type { Inventory } from '../inventory/types.js';
 import type { ProgressListener, TasksPort } from '../runner/ports.js';
-import { type Proof, tokenHash } from '../snapshot/index.js';
+import { type NamedToken, type Proof, tokenHash } from '../snapshot/index.js';
+import { type Listing, type ListOptions, listSources } from './backup-sources.js';
+import { BucketRoute, type DeskHosts } from './bucket-route.js';
+import type { Ledger } from './ledger.js';
+import { provenBackup, refusal } from './proven.js';
 import type { Secrets } from './secrets.js';
-
-export interface NamedToken {
-  readonly name: string;
-  readonly token: Secret;
-}
+import { caHashesOf, distinctTokens, type TokenSearch } from './tokens.js';
 
 export interface BackupDeskOptions {
   readonly inventory: Inventory;
   readonly secrets: Secrets;
   readonly spool: string;
-  /** Tokens found on servers, for when the configured one is missing or does not open the snapshot. */
-  tokensOnServers(signal: AbortSignal): Promise<NamedToken[]>;
+  /** Without it no host is asked: no snapshots on servers, no bucket through a node. */
+  readonly hosts?: DeskHosts;
+  /** Proofs of earlier days. */
+  readonly ledger?: Ledger;
+  /** Tokens found on hosts, for when the configured one is missing or does not open the snapshot. */
+  findTokens(signal: AbortSignal): Promise<TokenSearch>;
 }
+
+/** What the caller knows of the cluster, to compare a snapshot with; nothing at all where it does not care whose it is. */
+export interface Expectation {
+  /** Try no token: for looking into a snapshot that is not to be restored. */
+  readonly withoutTokens?: boolean;
+  readonly nodes?: readonly string[];
+  readonly caHashes?: readonly string[];
+  readonly clusterUid?: string;
+  readonly installedK3s?: string;
+}
+
+/** A proof with the tokens that were tried, and the file when it may be restored. */
+export interface DeskProof {
+  readonly proof: Proof;
+  readonly file: string | undefined;
+  readonly tokens: readonly NamedToken[];
+}
+
+/** How many of the newest objects are asked for their token hash when no token fits. */
+const HEADS = 60;
 
 /** The one place that knows backups, secrets and the spool together: lists, fetches, proves, and keeps the token that opened. */
 export class BackupDesk implements TasksPort {
-  #listed: Backup[] = [];
+  #listing: Listing = { backups: [], remarks: [] };
+  #search: TokenSearch | undefined;
+  readonly #route: BucketRoute;
   readonly #proven = new Map<string, { proof: ProvenBackup; token: Secret | undefined }>();
 
-  constructor(private readonly options: BackupDeskOptions) {}
+  constructor(private readonly options: BackupDeskOptions) {
+    const { inventory, secrets, hosts } = options;
+    this.#route = new BucketRoute({
+      inventory,
+      config: () => secrets.bucket(),
+      ...(hosts === undefined ? {} : { hosts }),
+    });
+  }
 
-  /** Everything that can be restored from, newest first, of every source the inventory names. Fails only when all of them fail. */
-  async list(signal?: AbortSignal): Promise<Backup[]> {
-    const { inventory, secrets } = this.options;
-    const lists: Promise<Backup[]>[] = [];
-    if (inventory.bucket !== undefined) {
-      lists.push(secrets.bucket().then((bucket) => (bucket === undefined ? [] : listBucket(bucket, signal))));
-    }
-    if (inventory.snapshots !== undefined) lists.push(listFolder(inventory.snapshots.folder));
-    if (lists.length === 0) {
-      throw new ProblemError(
-        {
-          id: 'no-source',
-          what: 'The inventory names no place with backups.',
-          where: inventory.file,
-          next: 'Add bucket: or snapshots: { folder: … } to it.',
-        },
-        EXIT.usage,
-      );
-    }
-    const settled = await Promise.allSettled(lists);
-    const found = settled.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-    const failed = settled.find((one) => one.status === 'rejected');
-    if (found.length === 0 && failed !== undefined) throw failed.reason;
-    this.#listed = usable(found).sort((a, b) => (b.takenAt ?? 0) - (a.takenAt ?? 0));
-    return this.#listed;
+  /** Everything that can be restored from, newest first, of every source at hand. Fails only when all of them fail. */
+  async list(signal: AbortSignal = new AbortController().signal, options: ListOptions = {}): Promise<Listing> {
+    const { inventory, hosts } = this.options;
+    this.#listing = await listSources(inventory, this.#route, hosts, signal, {
+      ...options,
+      onOutside: (listing) => {
+        this.#listing = listing;
+        options.onOutside?.(listing);
+      },
+    });
+    return this.#listing;
+  }
+
+  /** Lets go of forwards. */
+  close(): Promise<void> {
+    return this.#route.close();
   }
 
   /** The token that opened a proven snapshot; read again after a resume. */
@@ -62,8 +95,7 @@ export class BackupDesk implements TasksPort {
     for (const { token } of this.#proven.values()) {
       if (token !== undefined && tokenHash(token) === hash) return token;
     }
-    const signal = AbortSignal.timeout(30_000);
-    const found = (await this.#tokens(signal)).find((one) => tokenHash(one.token) === hash);
+    const found = (await this.tokens(AbortSignal.timeout(30_000))).find((one) => tokenHash(one.token) === hash);
     if (found !== undefined) return found.token;
     throw new ProblemError({
       id: 'token-missing',
@@ -83,38 +115,141 @@ export class BackupDesk implements TasksPort {
     }
   }
 
+  /** Finds a backup by what somebody typed; lists again when it is not known. Throws {@link ProblemError} `backup-gone`. */
+  async find(typed: string, signal: AbortSignal): Promise<Backup> {
+    const known = pick(this.#listing.backups, typed);
+    if (known !== undefined) return known;
+    const { inventory } = this.options;
+    const host = inventory.servers.find((server) => typed.startsWith(`${server.name}:`))?.name;
+    const outside = inventory.bucket !== undefined || inventory.snapshots !== undefined;
+    // Servers are asked only where they must be: one that hangs costs seconds.
+    if (host === undefined && outside) {
+      const found = await this.list(signal, { servers: 'none' }).catch(() => undefined);
+      const backup = found === undefined ? undefined : pick(found.backups, typed);
+      if (backup !== undefined) return backup;
+    }
+    const listing = await this.list(signal, host === undefined ? {} : { servers: [host] });
+    const backup = pick(listing.backups, typed);
+    if (backup !== undefined) return backup;
+    const several = listing.backups.filter((one) => one.name === typed).map((one) => one.id);
+    throw new ProblemError({
+      id: 'backup-gone',
+      what:
+        several.length > 0
+          ? `${typed} lies in several places: ${several.join(', ')}.`
+          : `The backup ${typed} is not in the catalogue${listing.remarks.length > 0 ? ` (${listing.remarks.join('; ')})` : ''}.`,
+      left: 'Nothing was changed.',
+      next: several.length > 0 ? 'Say which one.' : 'See what there is: blackstart backups',
+    });
+  }
+
+  /** Fetches and proves one backup. A snapshot that is not restorable is an answer; its file is gone then. */
+  async prove(
+    backup: Backup,
+    expected: Expectation | undefined,
+    hooks: FetchHooks & { signal: AbortSignal },
+  ): Promise<DeskProof> {
+    const { options } = this;
+    const passphrase = backup.encrypted ? await this.#passphrase(backup.name) : undefined;
+    const search = expected?.withoutTokens === true ? [] : this.tokens(hooks.signal);
+    const [tokens, source] = await Promise.all([search, this.#source(backup, hooks)]);
+    const { proof, file } = await fetchAndProve(
+      {
+        source,
+        spool: options.spool,
+        name: backup.name,
+        as: backup.id,
+        ...(passphrase === undefined ? {} : { passphrase }),
+        prove: { tokens, ...(expected === undefined ? {} : this.#expected(expected, tokens)) },
+      },
+      hooks,
+    );
+    if (file !== undefined) options.ledger?.add(backup, proof, Date.now());
+    return { proof, file, tokens };
+  }
+
+  /** Every token there is to try, the configured one first, each once. */
+  async tokens(signal: AbortSignal): Promise<NamedToken[]> {
+    const configured = await this.options.secrets.token();
+    const own = configured === undefined ? [] : [{ name: 'the inventory', token: configured }];
+    const search = await this.search(signal);
+    const known = configured === undefined ? undefined : tokenHash(configured);
+    const others = distinctTokens(search.found).filter((one) => one.hash !== known);
+    return [...own, ...others.map(({ host, file, token }) => ({ name: `${host}: ${file}`, token }))];
+  }
+
+  /** What the last look at the hosts found. */
+  get lastSearch(): TokenSearch | undefined {
+    return this.#search;
+  }
+
+  /** Hash of the token the inventory names; undefined where it names none. */
+  async configuredHash(): Promise<string | undefined> {
+    const configured = await this.options.secrets.token();
+    return configured === undefined ? undefined : tokenHash(configured);
+  }
+
+  /** What is found on hosts; asked anew each time, for a host may have come back. */
+  async search(signal: AbortSignal): Promise<TokenSearch> {
+    this.#search = await this.options.findTokens(signal);
+    return this.#search;
+  }
+
+  /**
+   * Listed backups that one of these tokens opens, as far as that is known without a download: K3s wrote the hash beside it, or it was
+   * proven on this machine before.
+   */
+  async openedBy(hashes: readonly string[], signal: AbortSignal): Promise<Backup[]> {
+    const { backups } = this.#listing;
+    const known = new Map<string, string>();
+    for (const { id, size, tokenHash: hash } of this.options.ledger?.entries() ?? []) {
+      const backup = backups.find((one) => one.id === id && one.size === size);
+      if (backup !== undefined && hash !== null) known.set(id, hash);
+    }
+    const config = await this.#route.config(signal).catch(() => undefined);
+    const objects = backups.filter((one) => one.place.source === 'bucket' && !known.has(one.id)).slice(0, HEADS);
+    if (config !== undefined && objects.length > 0) {
+      const keys = objects.map((one) => one.place.at);
+      const told = await tokenHashesOf(config, keys, signal).catch(() => new Map<string, string>());
+      for (const one of objects) {
+        const hash = told.get(one.place.at);
+        if (hash !== undefined) known.set(one.id, hash);
+      }
+    }
+    return backups.filter((one) => hashes.includes(known.get(one.id) ?? ''));
+  }
+
+  /** What the caller knows, what tokens say of the CA, and what earlier proofs showed. */
+  #expected(expected: Expectation, tokens: readonly NamedToken[]): FetchRequest['prove'] {
+    const past = this.options.ledger?.identity();
+    const named = caHashesOf(tokens.map((one) => one.token));
+    const clusterUid = expected.clusterUid ?? past?.clusterUid;
+    return {
+      expectedNodes: expected.nodes ?? [],
+      expectedCaHashes: [...new Set([...(expected.caHashes ?? []), ...named, ...(past?.caHashes ?? [])])],
+      ...(clusterUid === undefined ? {} : { expectedClusterUid: clusterUid }),
+      ...(expected.installedK3s === undefined ? {} : { installedK3s: expected.installedK3s }),
+    };
+  }
+
   #have(task: TaskCommand): ProvenBackup {
-    const name = String(task.input.snapshot);
-    const proven = this.#proven.get(name)?.proof;
+    const proven = this.#proven.get(String(task.input.snapshot))?.proof;
     if (proven === undefined || !existsSync(proven.file))
       throw new ProblemError({ id: 'not-proven', what: 'Not proven yet.', next: 'Prove it.' });
     return proven;
   }
 
   async #fetch(task: TaskCommand, signal: AbortSignal, progress: ProgressListener): Promise<ProvenBackup> {
-    const name = String(task.input.snapshot);
-    const backup =
-      this.#listed.find((one) => one.name === name) ?? (await this.list(signal)).find((one) => one.name === name);
-    if (backup === undefined) {
-      throw new ProblemError({
-        id: 'backup-gone',
-        what: `The backup ${name} is not listed any more.`,
-        left: 'Nothing was changed.',
-        next: 'Choose another one: b.',
-      });
-    }
-    const passphrase = /\.(gpg|pgp|asc)$/.test(name) ? await this.#passphrase(name) : undefined;
-    const tokens = await this.#tokens(signal);
-    const fetched = await fetchAndProve(
+    const id = String(task.input.snapshot);
+    const backup = await this.find(id, signal);
+    const { clusterUid, installedK3s } = task.input;
+    const { proof, file, tokens } = await this.prove(
+      backup,
       {
-        source: await this.#source(backup),
-        spool: this.options.spool,
-        ...(passphrase === undefined ? {} : { passphrase }),
-        prove: {
-          tokens,
-          expectedNodes: strings(task.input.nodes),
-          expectedCaHashes: [...new Set(strings(task.input.caHashes))],
-        },
+        nodes: strings(task.input.nodes),
+        caHashes: strings(task.input.caHashes),
+        ...(typeof clusterUid === 'string' ? { clusterUid } : {}),
+        ...(typeof installedK3s === 'string' ? { installedK3s } : {}),
       },
       {
         signal,
@@ -128,11 +263,20 @@ export class BackupDesk implements TasksPort {
           }),
       },
     );
-    if (fetched.file === undefined) throw refusal(name, fetched.proof);
-    const proven = provenBackup(name, fetched.file, fetched.proof);
-    const opener = tokens.find((one) => one.name === fetched.proof.token.candidate)?.token;
-    this.#proven.set(name, { proof: proven, token: opener });
+    if (file === undefined) throw refusal(id, proof, await this.#others(proof, tokens, signal), this.#search);
+    const proven = provenBackup(id, file, proof);
+    const opener = tokens.find((one) => one.name === proof.token.candidate)?.token;
+    this.#proven.set(id, { proof: proven, token: opener });
     return proven;
+  }
+
+  /** Where no token fits: backups that one of those at hand does open. */
+  async #others(proof: Proof, tokens: readonly NamedToken[], signal: AbortSignal): Promise<Backup[]> {
+    if (!proof.problems.some((one) => one.id === 'token-wrong')) return [];
+    return this.openedBy(
+      tokens.flatMap((one) => tokenHash(one.token) ?? []),
+      signal,
+    );
   }
 
   async #passphrase(name: string): Promise<Secret> {
@@ -141,66 +285,35 @@ export class BackupDesk implements TasksPort {
     throw new ProblemError(
       {
         id: 'no-passphrase',
-        what: `${name} is encrypted and the inventory names no passphrase.`,
+        what: `${name} is encrypted and no passphrase is configured.`,
         where: this.options.inventory.file,
         left: 'Nothing was changed.',
-        next: 'Add passphrase: env:NAME, file:PATH, command:… or prompt.',
+        next: 'Add passphrase: env:NAME, file:PATH, command:… or prompt to it (blackstart verify also takes --passphrase-file).',
       },
       EXIT.usage,
     );
   }
 
-  async #source(backup: Backup): Promise<Source> {
-    if (backup.place.source === 'folder') return { kind: 'file', path: backup.place.at };
-    const bucket = await this.options.secrets.bucket();
-    if (bucket === undefined)
-      throw new ProblemError({
-        id: 'backup-gone',
-        what: 'The bucket is not configured any more.',
-        next: 'Choose another backup.',
-      });
-    return { kind: 'bucket', bucket, key: backup.place.at };
-  }
-
-  async #tokens(signal: AbortSignal): Promise<NamedToken[]> {
-    const configured = await this.options.secrets.token();
-    const found = await this.options.tokensOnServers(signal);
-    return [...(configured === undefined ? [] : [{ name: 'the inventory', token: configured }]), ...found];
+  async #source(backup: Backup, hooks: FetchHooks & { signal: AbortSignal }): Promise<Source> {
+    const { source, holder, at } = backup.place;
+    const { signal } = hooks;
+    if (source === 'folder') return { kind: 'file', path: at };
+    if (source === 'server' && this.options.hosts !== undefined) {
+      const host = this.options.hosts(holder);
+      return spoolFromServer(
+        { spool: this.options.spool, as: backup.id, size: backup.size },
+        (file, onProgress) => host.get({ path: at, root: true, file, signal, onProgress }),
+        hooks.onProgress ?? (() => {}),
+      );
+    }
+    const bucket = source === 'bucket' ? await this.#route.config(signal) : undefined;
+    if (bucket !== undefined) return { kind: 'bucket', bucket, key: at };
+    throw new ProblemError({
+      id: 'backup-gone',
+      what: `The place of ${backup.id} is not configured any more.`,
+      next: 'Choose another backup.',
+    });
   }
 }
 
 const strings = (value: Json | undefined): string[] => (Array.isArray(value) ? value.map(String) : []);
-
-/** Why a snapshot that was fetched must not be restored, as the operator reads it. */
-function refusal(name: string, proof: Proof): ProblemError {
-  const fatal = proof.problems.filter((one) => one.severity === 'fatal');
-  return new ProblemError(
-    {
-      id: fatal[0]?.id ?? 'not-restorable',
-      what: `${name} is not restorable: ${fatal.map((one) => one.message).join(' ')}`,
-      left: 'Nothing was changed on any server; the fetched file was removed.',
-      next: fatal[0]?.remedy ?? 'Choose another backup: b.',
-    },
-    EXIT.no,
-  );
-}
-
-function provenBackup(name: string, file: string, proof: Proof): ProvenBackup {
-  return {
-    name,
-    file,
-    bytes: proof.format === 'zip' ? proof.totalSize + 32 : proof.bytes,
-    fileSha256: proof.fileSha256 ?? '',
-    revision: proof.revision ?? 0,
-    takenAt: proof.takenAt === null ? null : Math.floor(Date.parse(proof.takenAt) / 1000),
-    tokenHash: proof.token.expectedHash ?? '',
-    caHash: proof.caHash,
-    identity: proof.identity.verdict,
-    nodes: proof.nodes.map((node) => ({ name: node.name, version: node.kubeletVersion ?? '' })),
-    objects: proof.objects,
-    warnings: proof.problems.filter((one) => one.severity === 'warning').map((one) => one.message),
-    wakes: proof.wakes
-      .slice(0, 50)
-      .map((one) => `${one.kind.replace(/\..*/, '')} ${one.namespace === '' ? '' : `${one.namespace}/`}${one.name}`),
-  };
-}

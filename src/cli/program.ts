@@ -67,6 +67,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     .command('backups')
     .description('the catalogue with gaps, sizes, retention')
     .option('--near <time>', 'the backup nearest to a time, e.g. "02:00", "yesterday 14:30", "-3h"')
+    .option('--no-hosts', 'do not ask the servers for snapshots of their own')
     .option('--json', 'one JSON document', false)
     .addHelpText('after', '\nExample:\n  blackstart backups --near "yesterday 14:30"')
     .action(async (options) => {
@@ -77,12 +78,15 @@ export async function run(argv: readonly string[]): Promise<number> {
     .argument('[backup]', 'a file, or the name of a backup in the catalogue')
     .description('proof without a restore')
     .option('--latest', 'the newest backup in the catalogue', false)
-    .option('--token-file <file>', 'server token to try')
+    .option('--token-file <file>', 'server token to try, in place of the inventory’s')
+    .option('--passphrase-file <file>', 'passphrase of the backup, in place of the inventory’s')
+    .option('--metrics <file>', 'write the result for Prometheus (textfile collector)')
+    .option('--no-hosts', 'do not ask the servers whose snapshot it is')
     .option('--json', 'one JSON document', false)
     .option('--quiet', 'no progress', false)
     .addHelpText(
       'after',
-      '\nExamples:\n  blackstart verify snapshot.db --token-file token\n  blackstart verify --latest --json',
+      '\nExamples:\n  blackstart verify snapshot.db --token-file token\n  blackstart verify --latest --json\n  blackstart verify --latest --quiet --metrics /var/lib/node_exporter/blackstart.prom\n  blackstart verify cp1:on-demand-cp1-1795342572',
     )
     .action(async (backup: string | undefined, options) => {
       code = await (await import('./commands/verify.js')).verifyCommand(backup, { ...options, ...program.opts() });
@@ -90,11 +94,26 @@ export async function run(argv: readonly string[]): Promise<number> {
   program
     .command('diff')
     .arguments('<a> <b>')
-    .description('objects created, changed, deleted between two snapshot files')
+    .description('objects created, changed, deleted from A to B: files, names in the catalogue, or live:HOST')
+    .option('--passphrase-file <file>', 'passphrase of the backups, in place of the inventory’s')
     .option('--json', 'one JSON document', false)
-    .addHelpText('after', '\nExample:\n  blackstart diff monday.db tuesday.db')
+    .option('--quiet', 'no progress', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blackstart diff monday.db tuesday.db\n  blackstart diff snapshot-daily-20261122020000.db.gpg live:cp1',
+    )
     .action(async (a: string, b: string, options) => {
-      code = await (await import('./commands/diff.js')).diffCommand(a, b, options);
+      code = await (await import('./commands/diff.js')).diffCommand(a, b, { ...options, ...program.opts() });
+    });
+  program
+    .command('tokens')
+    .argument('[backup]', 'a backup in the catalogue; the newest when left out')
+    .description('server tokens on every host (read, never shown) and which of them opens the backup')
+    .option('--json', 'one JSON document', false)
+    .option('--quiet', 'no progress', false)
+    .addHelpText('after', '\nExample:\n  blackstart tokens --inventory prod.yaml')
+    .action(async (backup: string | undefined, options) => {
+      code = await (await import('./commands/tokens.js')).tokensCommand(backup, { ...options, ...program.opts() });
     });
   program
     .command('runs')

@@ -42,20 +42,21 @@ function against(state: string): { against?: string } {
   }
 }
 
-export function backupsView(backups: readonly Backup[], now: number): BackupsView {
+export function backupsView(backups: readonly Backup[], now: number, notes: readonly string[] = []): BackupsView {
   const health = assess(backups, now);
-  const odd = new Set(health.oddSizes.map((one) => one.name));
+  const odd = new Set(health.oddSizes.map((one) => one.id));
   const rows = backups.map(
     (one): BackupRow => ({
-      name: one.name,
+      name: one.id,
       kind: one.kind,
       takenAt: one.takenAt ?? 0,
       bytes: one.size,
       source: one.place.source === 'bucket' ? one.place.holder : `${one.place.source} ${one.place.holder}`,
-      ...(odd.has(one.name) ? { remark: 'unusual size' } : {}),
+      ...(odd.has(one.id) ? { remark: 'unusual size' } : {}),
     }),
   );
   const remarks = [
+    ...notes,
     ...health.gaps.map((gap) => `${gap.missed} missing between ${day(gap.from)} and ${day(gap.to)}`),
     ...(health.daily.state === 'short' ? [`dailies reach back ${Math.floor(health.daily.days)} of 7 days`] : []),
     ...(health.weekly.state === 'short' ? [`weeklies reach back ${Math.floor(health.weekly.days)} of 30 days`] : []),

@@ -20,7 +20,16 @@ export function crossChecks(raw: unknown): Mistake[] {
     ...duplicates(hosts, 'address', place, 'Each host is listed once, with its own address'),
     ...duplicates(hosts, 'nodeName', (host) => host.nodeName ?? host.name, 'Each Kubernetes node is one host'),
     ...hosts.flatMap((host) => jumpMistakes(host, names)),
+    ...throughMistakes(raw.bucket, hosts),
   ];
+}
+
+function throughMistakes(bucket: unknown, hosts: readonly At[]): Mistake[] {
+  const through = isRecord(bucket) ? bucket.through : undefined;
+  if (typeof through !== 'string' || through.trim() === 'any') return [];
+  if (hosts.some((host) => host.value.name === through.trim())) return [];
+  const what = `through "${through}" is neither the name of a host in this file nor any.`;
+  return [{ path: ['bucket', 'through'], what, next: EXAMPLES.through ?? '' }];
 }
 
 interface At {

@@ -91,6 +91,7 @@ function resolveBucket(
     pathStyle: bucket.pathStyle ?? true,
     ...(bucket.caFile === undefined ? {} : { caFile: path(bucket.caFile) }),
     credentials: credentials(bucket, secret),
+    ...(bucket.through === undefined ? {} : { through: bucket.through }),
   };
 }
 

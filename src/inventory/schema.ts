@@ -87,6 +87,7 @@ const bucketSchema = z
       .strictObject({ accessKeyId: source, secretAccessKey: source, sessionToken: source.optional() })
       .optional(),
     profile: text('a profile').optional(),
+    through: text('the name of a host, or any').optional(),
   })
   .refine((bucket) => bucket.credentials === undefined || bucket.profile === undefined, {
     message: 'a bucket has credentials or a profile, not both',
@@ -167,6 +168,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   secretAccessKey: 'secretAccessKey: env:AWS_SECRET_ACCESS_KEY',
   sessionToken: 'sessionToken: env:AWS_SESSION_TOKEN',
   profile: 'profile: backups',
+  through: 'through: any   # or the name of one host: connections to the storage go through it',
   snapshots: 'snapshots: { folder: ./snapshots }',
   folder: 'snapshots: { folder: ./snapshots }',
   passphrase: 'passphrase: command:pass show k3s/backup',

@@ -59,6 +59,8 @@ export interface Bucket {
   /** Absolute path of a PEM file. */
   readonly caFile?: string;
   readonly credentials: BucketCredentials;
+  /** Connections go through this host; `any`: through the first server that reaches it. */
+  readonly through?: string;
 }
 
 export interface Contact {

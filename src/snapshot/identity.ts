@@ -52,8 +52,23 @@ export function identify(claimed: Claimed, expected: Expected, findings: Finding
       remedy:
         'Make sure it is a snapshot of this cluster: compare its CA hash with sha256sum of server/tls/server-ca.crt on a host.',
     });
+  } else if (verdict === 'cannot-tell' && asked(expected)) {
+    findings.add({
+      id: 'identity-unknown',
+      severity: 'warning',
+      message: `Whose snapshot this is cannot be told: ${evidence.length === 0 ? 'nothing is at hand to compare it with' : `only that ${evidence.join('; ')}`}. ${
+        claimed.caHash === null ? 'It names no CA.' : `Its CA is ${claimed.caHash.slice(0, 12)}.`
+      }`,
+      remedy:
+        'Compare that with sha256sum of server/tls/server-ca.crt on a server of this cluster before restoring it.',
+    });
   }
   return { verdict, evidence };
+}
+
+/** Whether the caller wants to know whose it is, even where it knew nothing to compare with. */
+function asked({ caHashes, nodes, clusterUid }: Expected): boolean {
+  return caHashes !== undefined || nodes !== undefined || clusterUid !== undefined;
 }
 
 function compareUid(claimed: Claimed, expected: Expected, evidence: string[]): boolean | undefined {

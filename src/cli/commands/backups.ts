@@ -2,11 +2,17 @@ import { assess, nearest, parseTime } from '../../backups/index.js';
 import { EXIT, ProblemError } from '../../base/problem.js';
 import { json, out } from '../output.js';
 import { backupsView } from '../views.js';
-import { deskOf, type InventoryOption, inventoryOf } from './shared.js';
+import { type InventoryOption, inventoryOf, openDesk, withSpool } from './shared.js';
 
-export async function backupsCommand(
-  options: InventoryOption & { readonly near?: string; readonly json: boolean },
-): Promise<number> {
+export interface BackupsOptions extends InventoryOption {
+  readonly near?: string;
+  /** `--no-hosts` makes it false. */
+  readonly hosts?: boolean;
+  readonly json: boolean;
+}
+
+/** The catalogue of every source, newest first. Exit 0 when one of them has backups. */
+export async function backupsCommand(options: BackupsOptions): Promise<number> {
   const now = Date.now();
   const wanted = options.near === undefined ? undefined : parseTime(options.near, now);
   if (options.near !== undefined && wanted === undefined) {
@@ -19,22 +25,32 @@ export async function backupsCommand(
       EXIT.usage,
     );
   }
-  const backups = await deskOf(await inventoryOf(options)).desk.list();
-  const near = wanted === undefined ? undefined : nearest(backups, wanted);
-  const view = backupsView(backups, now);
-  if (view.state !== 'listed') return EXIT.bug;
-  if (options.json) {
-    json({ backups, nearest: near ?? null, health: assess(backups, now) });
-    return EXIT.ok;
-  }
+  const inventory = await inventoryOf(options);
+  return withSpool('list', async (spool, signal) => {
+    const { desk, close } = openDesk(inventory, { spool, hosts: options.hosts !== false });
+    try {
+      const { backups, remarks } = await desk.list(signal);
+      const near = wanted === undefined ? undefined : nearest(backups, wanted);
+      if (options.json) json({ backups, nearest: near ?? null, health: assess(backups, now), remarks });
+      else print(backupsView(backups, now, remarks), near?.id);
+      return EXIT.ok;
+    } finally {
+      await close();
+    }
+  });
+}
+
+function print(view: ReturnType<typeof backupsView>, near: string | undefined): void {
+  if (view.state !== 'listed') return;
   for (const row of view.rows) {
-    const mark = row.name === near?.name ? '▸' : ' ';
+    const mark = row.name === near ? '▸' : ' ';
     const taken =
-      row.takenAt === 0 ? 'unknown time      ' : new Date(row.takenAt).toISOString().slice(0, 16).replace('T', ' ');
-    out(
-      `${mark} ${taken}Z  ${row.kind.padEnd(7)} ${(row.bytes / 1e6).toFixed(1).padStart(9)} MB  ${row.name}${row.remark === undefined ? '' : `  (${row.remark})`}`,
-    );
+      row.takenAt === 0
+        ? 'unknown time     '
+        : `${new Date(row.takenAt).toISOString().slice(0, 16).replace('T', ' ')}Z`;
+    const remark = row.remark === undefined ? '' : `  (${row.remark})`;
+    out(`${mark} ${taken}  ${row.kind.padEnd(7)} ${(row.bytes / 1e6).toFixed(1).padStart(9)} MB  ${row.name}${remark}`);
   }
+  if (view.remarks.length > 0) out('');
   for (const remark of view.remarks) out(`  ${remark}`);
-  return EXIT.ok;
 }

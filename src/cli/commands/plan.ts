@@ -7,7 +7,7 @@ import { json, out } from '../output.js';
 import { planDocument, planMarkdown, planShell, planText } from '../plan-text.js';
 import { VERSION } from '../version.js';
 import { scenarios, suggestPrimary } from '../views.js';
-import { deskOf, type InventoryOption, inventoryOf, lookOnce } from './shared.js';
+import { type InventoryOption, inventoryOf, lookOnce, newestOf } from './shared.js';
 
 export interface PlanOptions extends InventoryOption {
   readonly primary?: string;
@@ -70,13 +70,7 @@ export async function planCommand(id: string, options: PlanOptions): Promise<num
     choices: { fenced: silent.filter((name) => servers.has(name)), left: silent.filter((name) => !servers.has(name)) },
   };
   const primary = options.primary ?? suggestPrimary(contextOf(looked, HERE, 1, true));
-  const snapshot =
-    options.snapshot ??
-    (
-      await deskOf(inventory)
-        .desk.list()
-        .catch(() => [])
-    )[0]?.name;
+  const snapshot = options.snapshot ?? (await newestOf(inventory));
   const document = planDocument(scenario, {
     ...looked,
     choices: {

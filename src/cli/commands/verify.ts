@@ -1,157 +1,161 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { fetchAndProve, type Source } from '../../backups/index.js';
-import { EXIT, ProblemError } from '../../base/problem.js';
-import { Secret } from '../../base/secret.js';
-import type { NamedToken, Proof } from '../../snapshot/index.js';
-import { err, json, out } from '../output.js';
-import { spoolDir, stateDir } from '../places.js';
-import { deskOf, type InventoryOption, inventoryOf } from './shared.js';
+import { statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { type Backup, fileBackup, suggested } from '../../backups/index.js';
+import { EXIT, type ExitCode, ProblemError } from '../../base/problem.js';
+import type { Inventory } from '../../inventory/types.js';
+import { looksLikeOpenPgp, type Proof } from '../../snapshot/index.js';
+import { verifyMetrics, writeMetrics } from '../metrics.js';
+import { json, out } from '../output.js';
+import { proofLines } from '../proof-text.js';
+import {
+  expectationOf,
+  type InventoryOption,
+  inventoryOf,
+  type OpenDesk,
+  openDesk,
+  progressLine,
+  withFiles,
+  withSpool,
+} from './shared.js';
 
 export interface VerifyOptions extends InventoryOption {
   readonly latest: boolean;
   readonly tokenFile?: string;
+  readonly passphraseFile?: string;
+  readonly metrics?: string;
+  /** `--no-hosts` makes it false. */
+  readonly hosts?: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
 }
 
-/** Proves a backup without a restore: a file, a name in the catalogue, or the newest. Exit 0 restorable, 1 not. */
+/** Proves a backup without a restore: a file, a name in the catalogue, or the newest. Exit 0 restorable, 1 not, 2 usage, 3 unreachable. */
 export async function verifyCommand(backup: string | undefined, options: VerifyOptions): Promise<number> {
-  if (backup === undefined && !options.latest)
-    throw usage('Nothing to verify was named.', 'Give a file, the name of a backup, or --latest.');
-  const file = backup !== undefined && existsSync(backup) ? backup : undefined;
-  const { source, tokens, passphrase } =
-    file === undefined ? await fromCatalogue(backup, options) : await fromFile(file, options);
-  const progress = process.stderr.isTTY && !options.quiet && !options.json;
-  const fetched = await fetchAndProve(
-    {
-      source,
-      spool: `${spoolDir(stateDir())}-verify`,
-      ...(passphrase === undefined ? {} : { passphrase }),
-      prove: { tokens },
-    },
-    {
-      onProgress: ({ stage, done, total }) => {
-        if (progress)
-          process.stderr.write(`\r${stage} ${total === 0 ? '' : `${Math.floor((done / total) * 100)} %`}   `);
-      },
-    },
-  );
-  if (progress) process.stderr.write('\r\u001b[K');
-  if (fetched.file !== undefined) rmSync(fetched.file, { force: true });
-  if (options.json) json(fetched.proof);
-  else sayProof(fetched.proof);
-  return fetched.proof.ok ? EXIT.ok : EXIT.no;
-}
-
-interface Found {
-  readonly source: Source;
-  readonly tokens: readonly NamedToken[];
-  readonly passphrase?: Secret;
-}
-
-async function fromFile(path: string, options: VerifyOptions): Promise<Found> {
-  const encrypted = /\.(gpg|pgp|asc)$/.test(path);
-  // A plain file needs no inventory; for a passphrase or a token it is looked at when there is one.
-  const inventory = encrypted || options.inventory !== undefined ? await inventoryOf(options) : undefined;
-  const secrets = inventory === undefined ? undefined : deskOf(inventory).secrets;
-  const passphrase = encrypted ? await secrets?.passphrase() : undefined;
-  return {
-    source: { kind: 'file', path },
-    tokens: await tokensOf(options, secrets),
-    ...(passphrase === undefined ? {} : { passphrase }),
-  };
-}
-
-async function fromCatalogue(name: string | undefined, options: VerifyOptions): Promise<Found> {
-  const { desk, secrets } = deskOf(await inventoryOf(options));
-  const listed = await desk.list();
-  const found = name === undefined ? listed[0] : listed.find((one) => one.name === name || one.place.at === name);
-  if (found === undefined)
+  if ((backup === undefined) === !options.latest) {
     throw new ProblemError(
       {
-        id: 'backup-gone',
-        what: `${name} is neither a file here nor a backup in the catalogue.`,
-        next: 'See: blackstart backups',
+        id: 'usage',
+        what: backup === undefined ? 'Nothing to verify was named.' : 'Both a backup and --latest were given.',
+        next: 'Give a file, the name of a backup, or --latest.',
+      },
+      EXIT.usage,
+    );
+  }
+  let cluster = '';
+  const end = (exit: ExitCode, proof?: Proof): ExitCode => {
+    if (options.metrics !== undefined)
+      writeMetrics(options.metrics, verifyMetrics({ cluster, exit, proof, now: Date.now() }));
+    return exit;
+  };
+  try {
+    const file = backup === undefined ? undefined : await localFile(backup);
+    const inventory = withFiles(await inventoryFor(file, options), options);
+    cluster = inventory.cluster;
+    const proof = await proveIn(inventory, file, backup, options);
+    if (proof === undefined) return EXIT.interrupted;
+    if (options.json) json(proof);
+    else for (const line of proofLines(proof, Date.now())) out(line);
+    return end(proof.ok ? EXIT.ok : EXIT.no, proof);
+  } catch (thrown) {
+    if (thrown instanceof ProblemError && thrown.problem.id !== 'metrics-unwritable') end(thrown.exit);
+    throw thrown;
+  }
+}
+
+/** `undefined` when it was interrupted. */
+async function proveIn(
+  inventory: Inventory,
+  file: Backup | undefined,
+  name: string | undefined,
+  options: VerifyOptions,
+): Promise<Proof | undefined> {
+  let proof: Proof | undefined;
+  const bare = inventory.servers.length === 0;
+  const line = progressLine(!options.quiet && !options.json);
+  await withSpool('verify', async (spool, signal) => {
+    const opened = openDesk(inventory, { spool, hosts: !bare && options.hosts !== false });
+    try {
+      const expecting = bare ? Promise.resolve(undefined) : expectationOf(inventory, opened.hosts, signal);
+      expecting.catch(() => undefined);
+      const backup = file ?? (await fromCatalogue(opened, inventory, name, signal));
+      const proven = await opened.desk.prove(backup, await expecting, { signal, onProgress: line.show });
+      // In the words it was asked by: the proof itself knows only the decrypted file's name.
+      proof = { ...proven.proof, source: file === undefined ? backup.id : backup.name };
+    } finally {
+      line.clear();
+      await opened.close();
+    }
+    return EXIT.ok;
+  });
+  return proof;
+}
+
+async function fromCatalogue(
+  { desk }: OpenDesk,
+  inventory: Inventory,
+  name: string | undefined,
+  signal: AbortSignal,
+): Promise<Backup> {
+  if (name !== undefined) return desk.find(name, signal);
+  // A nightly check is about what the backup job stored: servers' own snapshots must not hide that it stored nothing.
+  const outside = inventory.bucket !== undefined || inventory.snapshots !== undefined;
+  const { backups } = await desk.list(signal, { servers: outside ? 'none' : 'all' });
+  const newest = suggested(backups);
+  if (newest !== undefined) return newest;
+  throw new ProblemError({ id: 'catalogue-empty', what: 'There is no backup.', next: 'See: blackstart backups' });
+}
+
+/** A file of this machine, as a backup; undefined where there is none of that name. */
+export async function localFile(path: string): Promise<Backup | undefined> {
+  const info = statSync(path, { throwIfNoEntry: false });
+  if (info === undefined || !info.isFile()) return undefined;
+  const backup = fileBackup(resolve(path), info.size, info.mtimeMs);
+  // What is encrypted needs a passphrase whatever it is called.
+  return { ...backup, encrypted: backup.encrypted || looksLikeOpenPgp(await headOf(path)) };
+}
+
+async function headOf(path: string): Promise<Buffer> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const head = Buffer.alloc(128);
+      const { bytesRead } = await file.read(head, 0, head.length, 0);
+      return head.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw new ProblemError(
+      {
+        id: 'file-unreadable',
+        what: `The file cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
+        where: path,
+        left: 'Nothing was changed.',
+        next: 'Check its permissions.',
       },
       EXIT.unreachable,
+      { cause },
     );
-  const bucket = await secrets.bucket();
-  const passphrase = await secrets.passphrase();
-  const source: Source =
-    found.place.source === 'folder' || bucket === undefined
-      ? { kind: 'file', path: found.place.at }
-      : { kind: 'bucket', bucket, key: found.place.at };
-  return { source, tokens: await tokensOf(options, secrets), ...(passphrase === undefined ? {} : { passphrase }) };
-}
-
-async function tokensOf(
-  options: VerifyOptions,
-  secrets: ReturnType<typeof deskOf>['secrets'] | undefined,
-): Promise<NamedToken[]> {
-  const tokens: NamedToken[] = [];
-  if (options.tokenFile !== undefined) {
-    try {
-      tokens.push({ name: options.tokenFile, token: new Secret(readFileSync(options.tokenFile, 'utf8').trim()) });
-    } catch (cause) {
-      throw new ProblemError(
-        {
-          id: 'token-file',
-          what: 'The token file cannot be read.',
-          where: options.tokenFile,
-          next: 'Check its path and permissions.',
-        },
-        EXIT.unreachable,
-        { cause },
-      );
-    }
   }
-  const configured = await secrets?.token();
-  if (configured !== undefined) tokens.push({ name: 'the inventory', token: configured });
-  return tokens;
 }
 
-function sayProof(proof: Proof): void {
-  out(`${proof.source}: ${proof.verdict.replaceAll('-', ' ')}`);
-  const line = (name: string, value: string | number | null): void => {
-    if (value !== null && value !== '') out(`  ${name.padEnd(12)} ${value}`);
+/** A file of this machine needs no inventory, unless one is named or only one can tell the passphrase. */
+async function inventoryFor(file: Backup | undefined, options: VerifyOptions): Promise<Inventory> {
+  const needed = file === undefined || options.inventory !== undefined;
+  if (needed || (file.encrypted && options.passphraseFile === undefined)) return inventoryOf(options);
+  return bareInventory(file.place.at);
+}
+
+/** Stands in where a file is looked at by itself: no cluster, no hosts, no secrets. */
+export function bareInventory(path: string): Inventory {
+  return {
+    file: path,
+    folder: dirname(path),
+    cluster: '',
+    drill: true,
+    servers: [],
+    agents: [],
+    contacts: [],
   };
-  line('format', proof.format);
-  line('taken', proof.takenAt);
-  line('size', `${proof.bytes.toLocaleString('en')} bytes, ${proof.pages.toLocaleString('en')} pages`);
-  line(
-    'sha256',
-    proof.sha256.ok
-      ? 'matches its trailer'
-      : proof.sha256.expected === null
-        ? 'no trailer'
-        : 'DIFFERS from its trailer',
-  );
-  line('revision', proof.revision === null ? null : proof.revision.toLocaleString('en'));
-  line(
-    'keys',
-    proof.keys === null
-      ? null
-      : `${proof.keys.toLocaleString('en')} live, ${proof.totalKeys?.toLocaleString('en')} in all buckets`,
-  );
-  line('hash', proof.hash);
-  line('etcd', proof.etcdVersion);
-  line('K3s', proof.k3sVersion);
-  line('nodes', proof.nodes.map((node) => node.name).join(', '));
-  line('members', proof.members.map((member) => member.name).join(', '));
-  line(
-    'token',
-    proof.token.opens
-      ? `${proof.token.candidate} opens it (${proof.token.expectedHash})`
-      : proof.token.checked
-        ? `none of those given opens it; it needs ${proof.token.expectedHash}`
-        : `not checked; it needs ${proof.token.expectedHash ?? 'none'}`,
-  );
-  line('CA expires', proof.caExpiry);
-  for (const problem of proof.problems) {
-    out(`  ${problem.severity}: ${problem.message}`);
-    if (problem.remedy !== '') out(`    ${problem.remedy}`);
-  }
-  if (proof.verdict === 'restorable') err('Proven by structure; a trial restore was not made.');
 }
-
-const usage = (what: string, next: string): ProblemError => new ProblemError({ id: 'usage', what, next }, EXIT.usage);

@@ -1,0 +1,137 @@
+import { type Backup, listBucket, listFolder, listServer, merge, suggested, usable } from '../backups/index.js';
+import { EXIT, ProblemError, toProblem } from '../base/problem.js';
+import type { Inventory } from '../inventory/types.js';
+import { listDirectory } from '../k3s/ask.js';
+import { parseEntries } from '../k3s/listing.js';
+import { k3sPaths } from '../k3s/paths.js';
+import type { BucketRoute, DeskHosts } from './bucket-route.js';
+
+/** Everything that can be restored from, newest first, with what was odd about getting the list. */
+export interface Listing {
+  readonly backups: readonly Backup[];
+  readonly remarks: readonly string[];
+}
+
+export interface ListOptions {
+  /** Which servers' `db/snapshots` are looked into; default all. */
+  readonly servers?: 'all' | 'none' | readonly string[];
+  /** Given what the bucket and the folder hold as soon as that is known, while servers may still be silent. */
+  onOutside?(listing: Listing): void;
+}
+
+/** A server that does not answer must not keep the rest of the catalogue waiting, milliseconds. */
+const PATIENCE = 8_000;
+
+interface SourceResult {
+  readonly backups: readonly Backup[];
+  readonly problem?: unknown;
+  /** The source in a remark: `the bucket`. */
+  readonly what: string;
+}
+
+/**
+ * Lists every source of an inventory at once. A source that fails while another has something is a remark; only when nothing is
+ * found does it fail, with the problem of the first source that has one.
+ */
+export async function listSources(
+  inventory: Inventory,
+  route: BucketRoute,
+  hosts: DeskHosts | undefined,
+  signal: AbortSignal,
+  options: ListOptions = {},
+): Promise<Listing> {
+  const outside: Promise<SourceResult>[] = [];
+  if (inventory.bucket !== undefined) {
+    route.forget();
+    const bucket = route.config(signal).then((config) => (config === undefined ? [] : listBucket(config, signal)));
+    outside.push(settle('the bucket', bucket));
+  }
+  if (inventory.snapshots !== undefined) outside.push(settle('the folder', listFolder(inventory.snapshots.folder)));
+  const asked = options.servers ?? 'all';
+  const servers = inventory.servers.filter(({ name }) => asked === 'all' || (asked !== 'none' && asked.includes(name)));
+  const inside =
+    hosts === undefined
+      ? []
+      : servers.map(({ name, dataDir, service }) =>
+          settle(name, askServer(name, k3sPaths(dataDir, service).snapshots, hosts, signal)),
+        );
+  if (outside.length + inside.length === 0) throw noSource(inventory);
+  const first = await Promise.all(outside);
+  signal.throwIfAborted();
+  if (first.some((one) => one.backups.length > 0)) options.onOutside?.(listingOf(first, route));
+  const all = [...first, ...(await Promise.all(inside))];
+  signal.throwIfAborted();
+  const listing = listingOf(all, route);
+  const failed = all.find((one) => one.problem !== undefined);
+  if (listing.backups.length === 0) throw failed?.problem ?? nothing(inventory);
+  return listing;
+}
+
+async function settle(what: string, listing: Promise<readonly Backup[]>): Promise<SourceResult> {
+  try {
+    return { what, backups: usable(await listing) };
+  } catch (problem) {
+    return { what, backups: [], problem };
+  }
+}
+
+function listingOf(results: readonly SourceResult[], route: BucketRoute): Listing {
+  const backups = merge(results.map((one) => one.backups));
+  const failed = results.filter((one) => one.problem !== undefined);
+  const remarks = failed.map(({ what, problem }) => `${what} gave no list: ${toProblem(problem).what}`);
+  if (route.remark !== undefined) remarks.unshift(route.remark);
+  const [newest] = backups;
+  const outside = suggested(backups);
+  if (newest !== undefined && outside !== undefined && newest.place.source === 'server' && newest !== outside) {
+    if (outside.place.source !== 'server')
+      remarks.unshift(`${newest.place.holder} holds a newer one than those stored elsewhere: ${newest.id}`);
+  }
+  return { backups, remarks };
+}
+
+/** The snapshots K3s took by itself on a server; none where the folder is not there. Only looks. */
+async function askServer(name: string, folder: string, hosts: DeskHosts, signal: AbortSignal): Promise<Backup[]> {
+  const said = await hosts(name).exec({
+    argv: listDirectory(folder),
+    root: true,
+    lane: 'watch',
+    signal,
+    timeoutMs: PATIENCE,
+  });
+  if (said.code !== 0 && !/No such file/.test(said.stderr)) {
+    throw new ProblemError({
+      id: 'snapshots-unreadable',
+      what: `${folder} cannot be listed: ${said.stderr.trim().slice(0, 200)}.`,
+      where: name,
+      left: 'Nothing was changed.',
+      next: 'Look at the folder on the host.',
+    });
+  }
+  const files = parseEntries(said.stdout).filter((entry) => entry.type === 'f');
+  return listServer(
+    name,
+    files.map((entry) => ({ path: `${folder}/${entry.name}`, size: entry.size, modified: entry.modified * 1000 })),
+  );
+}
+
+function noSource(inventory: Inventory): ProblemError {
+  return new ProblemError(
+    {
+      id: 'no-source',
+      what: 'The inventory names no place with backups.',
+      where: inventory.file,
+      next: 'Add bucket: or snapshots: { folder: … } to it.',
+    },
+    EXIT.usage,
+  );
+}
+
+function nothing(inventory: Inventory): ProblemError {
+  return new ProblemError({
+    id: 'catalogue-empty',
+    what: 'There is no backup: neither in the bucket or folder, nor on a server.',
+    where: inventory.file,
+    left: 'Nothing was changed.',
+    next: 'Check bucket and prefix in the inventory, or copy a backup to this machine and name its folder: snapshots: { folder: … }',
+  });
+}
