@@ -28,6 +28,8 @@ const df: Program = async (node, run) => {
       targets.push(disk.mounts.find((at) => path === at || path.startsWith(`${at}/`)) ?? '/');
     },
   );
+  // Where nothing is left to show it prints no header either.
+  if (targets.length === 0) return code;
   const titles: Record<string, string> = {
     source: 'Filesystem',
     fstype: 'Type',

@@ -81,7 +81,10 @@ function missing(name: string): [string, string][] {
     ['ActiveState', 'inactive'],
     ['SubState', 'dead'],
     ['FragmentPath', ''],
+    ['DropInPaths', ''],
     ['UnitFileState', ''],
+    ['InactiveExitTimestamp', ''],
+    ['ActiveEnterTimestamp', ''],
     ['AssertResult', 'no'],
   ];
 }
