@@ -226,6 +226,11 @@ function unfit(context: StepContext, primary: string): string[] {
   if (facts.data?.datastore === 'sqlite')
     why.push(`${primary} uses SQLite: an etcd snapshot cannot be restored there.`);
   if (facts.data?.datastore === 'external') why.push(`${primary} uses an external datastore: restore that instead.`);
+  if (facts.data?.tombstone === true) {
+    why.push(
+      `${primary} was removed from the cluster earlier (tombstone in db/etcd): choose another server, or move that file aside first.`,
+    );
+  }
   if (facts.service?.clusterReset === true)
     why.push(`cluster-reset is set in the configuration of ${primary}: remove it first.`);
   return why;

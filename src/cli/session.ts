@@ -85,7 +85,10 @@ export class Session {
     this.record = opened.record;
     this.runner = opened.runner;
     this.recordFile = opened.file;
-    this.runner.listen(() => this.#refresh());
+    this.runner.listen((_state, event) => {
+      if (event?.type === 'host-came-back') this.#warn(`${event.host} answers again: it takes part, and is held first`);
+      this.#refresh();
+    });
     this.#follow(book);
   }
 

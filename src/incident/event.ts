@@ -50,6 +50,8 @@ export type Payload =
   | { readonly type: 'scenario-chosen'; readonly scenario: string }
   | { readonly type: 'chosen'; readonly key: ChoiceKey; readonly value: string }
   | { readonly type: 'attested'; readonly host: string; readonly words: string; readonly as: 'off' | 'left-out' }
+  /** A host that was attested to be off or left out answers again: it takes part from here on. */
+  | { readonly type: 'host-came-back'; readonly host: string }
   | { readonly type: 'host-seen'; readonly host: string; readonly facts: HostFacts }
   | { readonly type: 'ticked'; readonly item: string; readonly how: 'seen' | 'word'; readonly evidence: string }
   | { readonly type: 'plan-begun' }
@@ -82,6 +84,8 @@ export type Payload =
       readonly type: 'gate-answered';
       readonly gate: string;
       readonly answer: 'confirmed' | 'cancelled' | 'changed';
+      /** Hosts that were shown and confirmed; one that comes later needs the gate again. */
+      readonly hosts: readonly string[];
       readonly facts: readonly string[];
     }
   | {

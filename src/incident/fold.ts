@@ -83,6 +83,8 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
       return { ...state, choices: { ...state.choices, [event.key]: event.value } };
     case 'attested':
       return attest(state, event, at);
+    case 'host-came-back':
+      return comeBack(state, event.host);
     case 'host-seen':
       return { ...state, facts: { ...state.facts, [event.host]: event.facts } };
     case 'ticked':
@@ -92,7 +94,10 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
     case 'paused':
       return { ...state, paused: event.on };
     case 'gate-shown':
-      return { ...state, gates: { ...state.gates, [event.gate]: { shownSeq: event.seq, facts: event.facts } } };
+      return {
+        ...state,
+        gates: { ...state.gates, [event.gate]: { shownSeq: event.seq, hosts: [], facts: event.facts } },
+      };
     case 'gate-answered':
       return answerGate(state, event, at);
     case 'undo-begun':
@@ -127,12 +132,21 @@ function attest(state: IncidentState, event: Typed<'attested'>, at: number): Inc
 }
 
 function answerGate(state: IncidentState, event: Typed<'gate-answered'>, at: number): IncidentState {
-  const before = state.gates[event.gate] ?? { shownSeq: event.seq, facts: event.facts };
+  const before = state.gates[event.gate] ?? { shownSeq: event.seq, hosts: [], facts: event.facts };
+  const shown = { shownSeq: before.shownSeq, facts: event.facts };
   const after =
     event.answer === 'confirmed'
-      ? { ...before, facts: event.facts, confirmedSeq: event.seq, confirmedAt: at }
-      : { shownSeq: before.shownSeq, facts: event.facts };
+      ? { ...shown, hosts: event.hosts, confirmedSeq: event.seq, confirmedAt: at }
+      : { ...shown, hosts: [] };
   return { ...state, gates: { ...state.gates, [event.gate]: after } };
+}
+
+/** It is no longer left out; its attestation stays in the record, not in the state. */
+function comeBack(state: IncidentState, host: string): IncidentState {
+  const { [host]: _attested, ...attested } = state.attested;
+  const without = (names: readonly string[]): readonly string[] => names.filter((name) => name !== host);
+  const { fenced, left } = state.choices;
+  return { ...state, attested, choices: { ...state.choices, fenced: without(fenced), left: without(left) } };
 }
 
 type CellEvent = Typed<

@@ -51,6 +51,8 @@ export interface GateState {
   readonly shownSeq: number;
   readonly confirmedSeq?: number;
   readonly confirmedAt?: number;
+  /** Hosts it was confirmed for. */
+  readonly hosts: readonly string[];
   readonly facts: readonly string[];
 }
 
@@ -124,10 +126,10 @@ export const cellKey = (step: string, host: string): string => `${step}@${host}`
 export const isSettled = (cell: Cell | undefined): boolean =>
   cell !== undefined && (cell.status === 'done' || cell.status === 'already' || cell.status === 'skipped');
 
-/** A gate counts only while nothing failed and nobody took over since it was confirmed. */
-export function gateOpen(state: IncidentState, gate: string): boolean {
-  const confirmed = state.gates[gate]?.confirmedSeq;
-  return confirmed !== undefined && confirmed > state.gatesVoidBefore;
+/** A gate counts only for the hosts it showed, and only while nothing failed and nobody took over since it was confirmed. */
+export function gateOpen(state: IncidentState, gate: string, host: string): boolean {
+  const known = state.gates[gate];
+  return known?.confirmedSeq !== undefined && known.confirmedSeq > state.gatesVoidBefore && known.hosts.includes(host);
 }
 
 /** Thrown when a run asks for something that no step has learned: a mistake in a scenario. */

@@ -132,7 +132,7 @@ function nextCommand(scenario: Scenario, state: IncidentState, sending: Sending)
     if (sent !== undefined && !inDoubt) return { do: 'fail', step, host, index };
     if (inDoubt && command.again === 'never') return { do: 'resolve', step, host, index };
     if (!mayStart) return undefined;
-    if (step.gate !== undefined && !gateOpen(state, step.gate)) {
+    if (step.gate !== undefined && !gateOpen(state, step.gate, host)) {
       return scenario.gates.some((gate) => gate.id === step.gate) ? { do: 'gate', gate: step.gate } : undefined;
     }
     return { do: 'send', step, host, index, command };

@@ -100,6 +100,10 @@ export class Runner {
   seen(host: string, facts: HostFacts): void {
     if (JSON.stringify(this.#state.facts[host]) === JSON.stringify(facts)) return;
     this.#append({ type: 'host-seen', host, facts });
+    const { fenced, left } = this.#state.choices;
+    const out = fenced.includes(host) || left.includes(host);
+    // The first thing that happens to a server that comes back is that it is held: it may run the old cluster.
+    if (facts.reachable && out && this.#state.ended === undefined) this.#append({ type: 'host-came-back', host });
     this.pump();
   }
 
@@ -170,11 +174,11 @@ export class Runner {
     const before = new Set(open.facts.map(factLine));
     const changed = facts.map(factLine).filter((line) => !before.has(line));
     if (changed.length > 0) {
-      this.#append({ type: 'gate-answered', gate, answer: 'changed', facts: changed });
+      this.#append({ type: 'gate-answered', gate, answer: 'changed', hosts: [], facts: changed });
       await this.#showGate(gate, changed);
       return 'changed';
     }
-    this.#append({ type: 'gate-answered', gate, answer: 'confirmed', facts: facts.map(factLine) });
+    this.#append({ type: 'gate-answered', gate, answer: 'confirmed', hosts: open.hosts, facts: facts.map(factLine) });
     this.#attention = { kind: 'none' };
     this.pump();
     return 'confirmed';
@@ -183,7 +187,7 @@ export class Runner {
   cancelGate(): void {
     const { gate, open } = this.#waitingGate();
     if (open === undefined) return;
-    this.#append({ type: 'gate-answered', gate, answer: 'cancelled', facts: [] });
+    this.#append({ type: 'gate-answered', gate, answer: 'cancelled', hosts: [], facts: [] });
     this.#attend({ kind: 'gate', gate, checking: false });
   }
 
