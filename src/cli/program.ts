@@ -34,14 +34,13 @@ export async function run(argv: readonly string[]): Promise<number> {
     .option('--seed <n>', 'seed of everything that is random in it', (text) => Number.parseInt(text, 10), 1)
     .option('--speed <x>', 'how much faster than real its waits are', Number.parseFloat, 1)
     .option('--auto', 'play the operator: no person needed', false)
-    .option('--plain', 'plain lines instead of a full screen', false)
     .option('--json', 'one JSON document on standard output (with --auto)', false)
     .addHelpText(
       'after',
       '\nExamples:\n  blackstart drill\n  blackstart drill --auto --scenario full-restore --speed 10\n  blackstart drill --fault dead-server',
     )
     .action(async (options) => {
-      code = await (await import('./commands/drill.js')).drillCommand(options);
+      code = await (await import('./commands/drill.js')).drillCommand({ ...options, plain: program.opts().plain });
     });
   program
     .command('plan')

@@ -1,9 +1,11 @@
 import { render } from 'ink';
 import { App } from '../../components/App.js';
 import { EXIT } from '../base/problem.js';
+import type { Intents } from '../incident/intents.js';
 import type { Inventory } from '../inventory/types.js';
 import { sessionIntents } from './intents.js';
 import { out } from './output.js';
+import { PlainConsole } from './plain.js';
 import { Session } from './session.js';
 
 export interface ScreenOptions {
@@ -28,13 +30,6 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
   const left = new Promise<void>((resolve) => {
     leave = resolve;
   });
-  const screen = render(<App store={session.store} intents={sessionIntents(session, () => leave())} />, {
-    alternateScreen: true,
-    exitOnCtrlC: false,
-    patchConsole: false,
-    incrementalRendering: true,
-    maxFps: 20,
-  });
   const ended = (exit: number) => (): void => {
     code = exit;
     leave();
@@ -45,22 +40,39 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
   process.once('SIGINT', ended(EXIT.interrupted));
   process.once('SIGTERM', ended(EXIT.terminated));
   process.once('SIGHUP', ended(EXIT.terminated));
+  const intents = sessionIntents(session, () => leave());
   session.start();
+  try {
+    if (options.plain) await new PlainConsole(session, intents, out).run(left);
+    else await showScreen(session, intents, left);
+  } finally {
+    await session.close();
+  }
+  sayGoodbye(session, options.fresh);
+  return code;
+}
+
+async function showScreen(session: Session, intents: Intents, left: Promise<void>): Promise<void> {
+  const screen = render(<App store={session.store} intents={intents} />, {
+    alternateScreen: true,
+    exitOnCtrlC: false,
+    patchConsole: false,
+    incrementalRendering: true,
+    maxFps: 20,
+  });
   try {
     await Promise.race([left, screen.waitUntilExit()]);
   } finally {
     screen.unmount();
-    await session.close();
   }
-  sayGoodbye(session);
-  return code;
 }
 
 /** After the screen is gone: where things stand, in lines that stay in the terminal. */
-function sayGoodbye(session: Session): void {
+function sayGoodbye(session: Session, drill: boolean): void {
   const { runId, begun, ended } = session.runner.state;
   if (!begun) return;
-  if (ended === undefined)
+  if (ended === undefined && drill) out(`Practice run ${runId} was left unfinished; its cluster is gone.`);
+  else if (ended === undefined)
     out(
       `Run ${runId} is not finished. Held servers stay held. Go on with: blackstart --inventory ${session.inventoryFile}`,
     );

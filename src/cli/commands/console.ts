@@ -12,7 +12,7 @@ export interface ConsoleOptions {
 }
 
 export async function consoleCommand(options: ConsoleOptions): Promise<number> {
-  if (!(process.stdin.isTTY && process.stdout.isTTY)) {
+  if (!options.plain && !(process.stdin.isTTY && process.stdout.isTTY)) {
     err('The console needs a terminal. Without one: blackstart status, plan, verify, report (see blackstart --help).');
     return EXIT.usage;
   }

@@ -27,7 +27,7 @@ export async function drillCommand(options: DrillOptions): Promise<number> {
     return EXIT.ok;
   }
   check(options);
-  if (!options.auto && !(process.stdin.isTTY && process.stdout.isTTY)) {
+  if (!options.auto && !options.plain && !(process.stdin.isTTY && process.stdout.isTTY)) {
     err('The console needs a terminal. Without one: blackstart drill --auto');
     return EXIT.usage;
   }

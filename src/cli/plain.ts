@@ -1,0 +1,273 @@
+import { createInterface, type Interface } from 'node:readline';
+import { quotedForPeople } from '../../components/command-text.js';
+import { doneLines } from '../../components/dialogs/done.js';
+import { gateLines } from '../../components/dialogs/gate.js';
+import { troubleChoices, troubleLines } from '../../components/dialogs/trouble.js';
+import { type Line, lineText } from '../../components/line.js';
+import type { Intents, Result } from '../incident/intents.js';
+import { findStep } from '../incident/plan.js';
+import { cellSpan, isSettled } from '../incident/state.js';
+import { duration } from '../record/report.js';
+import type { Session } from './session.js';
+
+/** The same run as a dialogue of plain lines: for a screen reader, a serial line, a log. Everything the screen can do is a word here. */
+
+const WIDTH = 100;
+/** A line that was typed before a gate had been read this long is not an answer to it. */
+const DEAD_TIME_MS = 500;
+
+const HELP = [
+  'status              what is seen of every host, and what fits',
+  'scenario ID         choose a scenario, e.g. scenario full-restore',
+  'backups             the catalogue; snapshot NAME chooses one',
+  'primary HOST        server to restore on',
+  'checklist           the pre-restore checklist; tick ITEM WORDS gives your word',
+  'attest HOST off WORDS | attest HOST out WORDS',
+  'begin               begin the plan; gates follow',
+  'plan                the plan with its progress',
+  'gate                open the gate that waits; then type what it asks for',
+  'look-again | retry | wait | give-up | skip WORDS    when a decision is needed',
+  'undo WORDS          put everything back, behind a gate',
+  'keys                host keys nobody has accepted; accept stores them',
+  'report              write the report',
+  'quit                leave; what runs on nodes goes on',
+];
+
+export class PlainConsole {
+  readonly #session: Session;
+  readonly #intents: Intents;
+  readonly #say: (text: string) => void;
+  readonly #lines: Interface;
+  readonly #told = new Set<string>();
+  #gate: { typed: string | undefined; shownAt: number } | undefined;
+
+  constructor(session: Session, intents: Intents, say: (text: string) => void) {
+    this.#session = session;
+    this.#intents = intents;
+    this.#say = say;
+    this.#lines = createInterface({ input: process.stdin, terminal: false });
+  }
+
+  /** Runs until the person quits or the input ends. */
+  async run(leave: Promise<void>): Promise<void> {
+    const { runner, store } = this.#session;
+    const unlisten = runner.listen(() => this.#news());
+    const unsubscribe = store.subscribe(() => this.#news());
+    this.#say(
+      `blackstart, plain. Cluster ${this.#session.cluster.name}, ${store.getState().mode}. Type help for the words, quit to leave.`,
+    );
+    const reading = (async () => {
+      for await (const text of this.#lines) {
+        if (text.trim() === 'quit') return;
+        await this.#answer(text.trim());
+      }
+    })();
+    await Promise.race([reading, leave]);
+    this.#lines.close();
+    unlisten();
+    unsubscribe();
+  }
+
+  async #answer(text: string): Promise<void> {
+    const question = this.#session.store.getState().secretQuestion;
+    if (question !== undefined) return this.#intents.giveSecret(question.id, text);
+    if (this.#gate !== undefined) return this.#answerGate(text);
+    const [word = '', ...rest] = text.split(/\s+/);
+    const words = rest.join(' ');
+    if (word === '') return;
+    const result = await this.#command(word, rest, words);
+    if (result !== undefined) this.#say(result);
+  }
+
+  async #command(word: string, rest: readonly string[], words: string): Promise<Result> {
+    const intents = this.#intents;
+    const state = this.#session.store.getState();
+    const { attention } = this.#session.runner;
+    switch (word) {
+      case 'help':
+        return HELP.join('\n');
+      case 'status':
+        return this.#status();
+      case 'scenario':
+        return intents.chooseScenario(words) ?? 'Chosen.';
+      case 'backups':
+        return state.backups.state === 'listed'
+          ? state.backups.rows.map((row) => row.name).join('\n')
+          : state.backups.state === 'failed'
+            ? `${state.backups.what} ${state.backups.next}`
+            : 'being read';
+      case 'snapshot':
+        return intents.choose('snapshot', words) ?? 'Being fetched and proven.';
+      case 'primary':
+        return intents.choose('primary', words) ?? 'Chosen.';
+      case 'checklist':
+        return state.checklist.map((row) => `${row.status}: ${row.title} (${row.id}): ${row.evidence}`).join('\n');
+      case 'tick':
+        return intents.tick(rest[0] ?? '', rest.slice(1).join(' ')) ?? 'Noted.';
+      case 'attest':
+        return (
+          intents.attest(rest[0] ?? '', rest.slice(2).join(' '), rest[1] === 'off' ? 'off' : 'left-out') ?? 'Noted.'
+        );
+      case 'begin':
+        return intents.begin();
+      case 'plan':
+        return this.#plan();
+      case 'gate':
+        return this.#openGate();
+      case 'undo':
+        return intents.undo(words === '' ? 'no reason given' : words);
+      case 'keys':
+        return (
+          state.unknownKeys.map((key) => `${key.host} ${key.address} ${key.type} ${key.fingerprint}`).join('\n') ||
+          'None.'
+        );
+      case 'accept':
+        return intents.acceptHostKeys(state.unknownKeys.map((key) => key.host));
+      case 'report':
+        return intents.writeReport();
+    }
+    if (attention.kind === 'trouble' && ['look-again', 'retry', 'wait', 'give-up'].includes(word)) {
+      return intents.answer(attention.step, attention.host, word as 'retry');
+    }
+    if (attention.kind === 'trouble' && word === 'skip') return intents.skip(attention.step, attention.host, words);
+    return `I do not know "${word}". Type help.`;
+  }
+
+  async #openGate(): Promise<Result> {
+    this.#say('Asking the hosts how things stand now…');
+    const refused = await this.#intents.openGate();
+    if (refused !== undefined) return refused;
+    const { attention } = this.#session.runner;
+    const open = attention.kind === 'gate' ? attention.open : undefined;
+    if (open === undefined) return 'The gate is gone.';
+    const lines = gateLines(
+      {
+        gate: open,
+        checking: false,
+        typed: '',
+        commands: false,
+        remark: undefined,
+        scroll: 0,
+        describe: (host) => host,
+      },
+      WIDTH,
+      200,
+    );
+    this.#say(`${open.effect === 'destroy' ? 'DESTRUCTIVE' : 'CHANGE'}: ${open.title}`);
+    this.#print(lines.slice(0, -1));
+    for (const { host, command } of open.commands) this.#say(`  ${host}$ ${quotedForPeople(command)}`);
+    if (open.facts.some((fact) => !fact.ok)) {
+      this.#intents.cancelGate();
+      return 'This gate is closed until what is marked above is put right.';
+    }
+    this.#gate = { typed: open.typed, shownAt: Date.now() };
+    return open.typed === undefined
+      ? 'Type yes to do it, anything else cancels.'
+      : `Type ${open.typed} to go on, anything else cancels.`;
+  }
+
+  async #answerGate(text: string): Promise<void> {
+    const gate = this.#gate;
+    if (gate === undefined) return;
+    if (Date.now() - gate.shownAt < DEAD_TIME_MS) return this.#say('Too soon: read it first. Nothing was taken.');
+    this.#gate = undefined;
+    if (text !== (gate.typed ?? 'yes')) {
+      this.#intents.cancelGate();
+      return this.#say('Cancelled. Nothing was done.');
+    }
+    const answer = await this.#intents.confirmGate(gate.typed);
+    this.#say(
+      answer === 'confirmed'
+        ? 'Confirmed.'
+        : answer === 'changed'
+          ? 'Something changed since you read it. Type gate to read it again.'
+          : 'Not confirmed. Type gate to see why.',
+    );
+  }
+
+  #status(): string {
+    const { triage, missing, live } = this.#session.store.getState();
+    const hosts = this.#session.cluster.hosts.map((host) => {
+      const facts = live[host.name]?.facts;
+      const unit = facts?.service?.unit;
+      const k3s = unit === undefined ? 'no K3s seen' : unit.crashLoop ? 'K3s crash-loops' : `K3s ${unit.active}`;
+      return `${host.name}: ${facts === undefined ? 'not seen yet' : facts.reachable ? `${k3s}${facts.held === true ? ', held' : ''}` : (facts.problem?.what ?? 'no answer')}`;
+    });
+    const options = triage.options.map(
+      (option) => `${option.id}: ${option.recommended ? 'recommended' : (option.against ?? 'possible')}`,
+    );
+    return [triage.word, ...triage.evidence, ...hosts, ...options, ...missing.map((text) => `missing: ${text}`)].join(
+      '\n',
+    );
+  }
+
+  #plan(): string {
+    return this.#session.store
+      .getState()
+      .plan.flatMap((phase) => phase.steps)
+      .map(
+        ({ step, number, hosts }) =>
+          `${number}. ${step.title}: ${hosts.filter((one) => isSettled(one.cell)).length} of ${hosts.length}`,
+      )
+      .join('\n');
+  }
+
+  /** Tells what changed since the last word, each thing once. */
+  #news(): void {
+    const { runner, store } = this.#session;
+    const { state, attention, scenario } = runner;
+    for (const cell of Object.values(state.cells)) {
+      if (cell.endedAt === undefined) continue;
+      const title = scenario === undefined ? cell.step : (findStep(scenario, cell.step)?.title ?? cell.step);
+      const span = cellSpan(cell, cell.endedAt);
+      this.#once(
+        `${cell.step}@${cell.host}#${cell.attempt}:${cell.status}`,
+        `${cell.status}: ${title} on ${cell.host}${span === undefined ? '' : ` in ${duration(span)}`}. ${cell.trouble?.what ?? cell.evidence.join('; ')}`,
+      );
+    }
+    const { unknownKeys, secretQuestion, warning } = store.getState();
+    if (unknownKeys.length > 0)
+      this.#once(
+        `keys ${unknownKeys.length}`,
+        `${unknownKeys.length} hosts show keys nobody has accepted. Type keys, then accept.`,
+      );
+    if (secretQuestion !== undefined)
+      this.#once(
+        `secret ${secretQuestion.id}`,
+        `${secretQuestion.text}: type it and press enter; this terminal shows what you type.`,
+      );
+    if (warning !== undefined) this.#once(`warning ${warning}`, `! ${warning}`);
+    if (attention.kind === 'gate' && !attention.checking)
+      this.#once(
+        `gate ${attention.gate} ${state.gatesVoidBefore} ${state.lastSeq}`.replace(/ \d+$/, ''),
+        'A gate waits. Type gate to read it.',
+      );
+    if (attention.kind === 'trouble') {
+      const key = `trouble ${attention.step} ${attention.host} ${state.cells[`${attention.step}@${attention.host}`]?.attempt} ${attention.why}`;
+      if (!this.#told.has(key)) {
+        this.#print(troubleLines(store.getState(), WIDTH).slice(0, -troubleChoices(store.getState()).length));
+        this.#once(
+          key,
+          `Choices: ${troubleChoices(store.getState())
+            .map((choice) => choice.label)
+            .join(', ')}.`,
+        );
+      }
+    }
+    if (state.ended !== undefined && !this.#told.has('ended')) {
+      this.#told.add('ended');
+      this.#session.refreshNow();
+      this.#print(doneLines(store.getState(), WIDTH, undefined));
+    }
+  }
+
+  #once(key: string, text: string): void {
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.#say(text);
+  }
+
+  #print(lines: readonly Line[]): void {
+    for (const one of lines) this.#say(lineText(one).trimEnd());
+  }
+}
