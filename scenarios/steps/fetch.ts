@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../src/incident/json.js';
-import { HERE, type Step, type StepContext } from '../../src/incident/step.js';
+import { type GateCheck, HERE, type Step, type StepContext } from '../../src/incident/step.js';
 import { at, bytes, failed, minutes, no, seconds, yes } from './judge.js';
 
 /** What the task of fetching and proving tells a restore. */
@@ -50,6 +50,23 @@ export function provenBackup(context: StepContext): ProvenBackup | undefined {
   const proof = context.known('fetch', 'proof', HERE);
   return proof === undefined ? undefined : (proof as unknown as ProvenBackup);
 }
+
+/** Whose snapshot it is, at the gate: another cluster's never comes so far, one that cannot be told is the operator's to compare. */
+export const identityCheck: GateCheck = {
+  title: 'the snapshot is of this cluster',
+  host: HERE,
+  question: {
+    ask: () => [],
+    judge: (_answers, context) => {
+      const proof = provenBackup(context);
+      const evidence = proof?.identityEvidence?.join('; ') ?? '';
+      if (proof?.identity === 'this-cluster') return yes([evidence]);
+      return yes([
+        `cannot be told${evidence === '' ? '' : `: only that ${evidence}`}. Compare its CA ${proof?.caHash?.slice(0, 12) ?? '(none named)'} with sha256sum of server/tls/server-ca.crt`,
+      ]);
+    },
+  },
+};
 
 /**
  * Fetch, decrypt, spool and prove, begun as soon as a backup is chosen, while the operator reads the checklist.

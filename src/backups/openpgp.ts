@@ -2,7 +2,7 @@ import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createInflate, createInflateRaw } from 'node:zlib';
-import { ProblemError } from '../base/problem.js';
+import { EXIT, type Problem, ProblemError } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
 import { HEAD_BYTES, type Head, isArmoured, PREFIX, prefixRepeats, readHead } from './openpgp-head.js';
 import { ByteSource, type Chunks, CutOff, coalesce, readBody, readHeader, TAG } from './packets.js';
@@ -186,30 +186,32 @@ function refusedBy(thrown: unknown): ProblemError {
 
 function refused(kind: 'wrong-passphrase' | 'not-openpgp' | 'public-key' | 'unsupported'): ProblemError {
   const left = 'Nothing decrypted was kept.';
+  // An answer about this backup with what is at hand, like a wrong token: not something that could not be reached.
+  const no = (problem: Problem): ProblemError => new ProblemError(problem, EXIT.no);
   switch (kind) {
     case 'wrong-passphrase':
-      return new ProblemError({
+      return no({
         id: kind,
         what: 'The passphrase does not open this backup.',
         left,
         next: 'Give the passphrase that was in use when the backup was made; an older one may still be in your password store.',
       });
     case 'public-key':
-      return new ProblemError({
+      return no({
         id: kind,
         what: 'This backup is encrypted to a key, not with a passphrase.',
         left,
         next: 'Decrypt it with gpg where the private key is, then give the decrypted file.',
       });
     case 'unsupported':
-      return new ProblemError({
+      return no({
         id: 'openpgp-unsupported',
         what: 'This backup is encrypted with a cipher this program does not have.',
         left,
         next: 'Decrypt it with gpg --decrypt, then give the decrypted file.',
       });
     default:
-      return new ProblemError({
+      return no({
         id: kind,
         what: 'This is no OpenPGP file.',
         left,
@@ -227,7 +229,7 @@ function damaged(thrown: unknown): ProblemError {
       left: 'Nothing decrypted was kept.',
       next: 'Fetch it again; if it stays so, choose another backup.',
     },
-    undefined,
+    EXIT.no,
     { cause: thrown },
   );
 }

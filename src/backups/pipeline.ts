@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { rename, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { inertLine } from '../base/inert.js';
 import { ProblemError } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
 import { looksLikeOpenPgp, type Proof, type ProveOptions, prove, unzipSnapshot } from '../snapshot/index.js';
@@ -79,10 +80,16 @@ export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks
     await spool.remove(part);
     if (source.kind === 'spooled') await spool.remove(source.path);
     signal?.throwIfAborted();
-    throw spoolProblem(thrown, spool.directory);
+    throw about(spoolProblem(thrown, spool.directory), request.name ?? sourceName(source));
   } finally {
     opened?.close();
   }
+}
+
+/** A problem that does not say where it was, with the backup's name. */
+function about(thrown: unknown, name: string): unknown {
+  if (!(thrown instanceof ProblemError) || thrown.problem.where !== undefined) return thrown;
+  return new ProblemError({ ...thrown.problem, where: inertLine(name, 300) }, thrown.exit, { cause: thrown.cause });
 }
 
 /**

@@ -127,8 +127,13 @@ function unreachableThrough(names: readonly string[], why: readonly string[], co
 function withBoth(straight: unknown, through: unknown): unknown {
   if (!(straight instanceof ProblemError)) return straight;
   const { problem, exit } = straight;
-  const also = through instanceof ProblemError ? ` ${through.problem.what}` : '';
-  return new ProblemError({ ...problem, what: `${problem.what}${also}` }, exit, { cause: through });
+  if (!(through instanceof ProblemError)) return straight;
+  // Going through a node was tried just now: advising it would be a bad joke.
+  const next =
+    'Check the endpoint and the storage itself; else use a folder on this machine (snapshots:) or a snapshot on a server.';
+  return new ProblemError({ ...problem, what: `${problem.what} ${through.problem.what}`, next }, exit, {
+    cause: through,
+  });
 }
 
 function noHosts(named: string, inventory: Inventory): ProblemError {

@@ -43,6 +43,15 @@ export function unreachable(host: string, why: string, next?: string): ProblemEr
   });
 }
 
+/** The host is there, but from it nothing answers where a stream was to go. */
+export function forwardRefused(host: string, to: string, why: string): ProblemError {
+  const said = inertLine(why.trim(), 200);
+  return make('host-unreachable', host, `From ${host}, ${to} does not answer${said === '' ? '' : ` (${said})`}.`, {
+    left: NOTHING,
+    next: 'Check that something listens there, and AllowTcpForwarding in the sshd of this host.',
+  });
+}
+
 export function timedOut(host: string, what: string): ProblemError {
   return make('host-timeout', host, `${host} did not answer in time: ${what}.`, {
     left: NOTHING,
@@ -81,10 +90,15 @@ export function cancelled(host: string, command: string, sent: boolean): Problem
 }
 
 export function sudoDenied(host: string, why: string, next: string): ProblemError {
-  return make('sudo-denied', host, `${host} does not let this user become root: ${inertLine(why, 300)}.`, {
-    left: 'Nothing was run as root.',
-    next,
-  });
+  return make(
+    'sudo-denied',
+    host,
+    `${host} does not let this user become root: ${inertLine(why, 300).replace(/\.$/, '')}.`,
+    {
+      left: 'Nothing was run as root.',
+      next,
+    },
+  );
 }
 
 export function keyUnknown(key: PresentedKey, authority: string | undefined): ProblemError {

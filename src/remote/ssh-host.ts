@@ -17,7 +17,7 @@ import type {
 } from './host.js';
 import type { Keeper } from './keeper.js';
 import { Kept, LineCutter } from './output.js';
-import { unreachable } from './problems.js';
+import { forwardRefused } from './problems.js';
 import { putFile } from './put.js';
 import { openForward } from './route.js';
 import { CommandRunner } from './runner.js';
@@ -106,11 +106,7 @@ export class SshHost implements Host {
       return await openForward(link.client, host, port);
     } catch (error) {
       const why = error instanceof Error ? error.message.replace('(SSH) Channel open failure: ', '') : String(error);
-      throw unreachable(
-        this.name,
-        `from it, ${host} port ${port} does not answer: ${why}`,
-        'Check that it listens there, and AllowTcpForwarding in its sshd.',
-      );
+      throw forwardRefused(this.name, `${host} port ${port}`, why);
     }
   }
 

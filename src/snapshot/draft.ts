@@ -1,3 +1,4 @@
+import type { Problem } from '../base/problem.js';
 import type { Proof } from './proof.js';
 
 /** A proof while it is being made. */
@@ -47,6 +48,12 @@ export function emptyDraft(source: string, bytes: number): Draft {
     problems: [],
     seconds: 0,
   };
+}
+
+/** The proof of a file that could not even be read as far as a snapshot: a damaged or wrongly encrypted one. */
+export function failedProof(source: string, bytes: number, problem: Problem): Proof {
+  const { id, what, next } = problem;
+  return { ...emptyDraft(source, bytes), problems: [{ id, severity: 'fatal', message: what, remedy: next }] };
 }
 
 /** A 64-bit number as JSON can carry it: text above 2^53 (R28). */

@@ -1,6 +1,7 @@
 /** Proof that a snapshot will restore: what other rooms may use of this one. */
 export { caHashOf } from './bootstrap.js';
 export { type DiffEntry, type DiffOptions, diffSnapshots, liveObjects, type SnapshotDiff } from './diff.js';
+export { failedProof } from './draft.js';
 export type { Member } from './etcd-scan.js';
 export type { Finding, Severity } from './findings.js';
 export { type Format, looksLikeOpenPgp } from './form.js';

@@ -84,8 +84,11 @@ function conclude(
     findings.add({
       id: 'token-wrong',
       severity: 'fatal',
-      message: `None of the ${tried.length} tokens opens this snapshot: ${tried.map((one) => `${one.name}: ${one.reason}`).join('; ')}.`,
-      remedy: `Find the token with the hash ${expectedHash ?? 'unknown'}: server/token on every server, older safety copies, your password store. K3s would fail only after moving the live database away.`,
+      message:
+        tried.length === 1
+          ? `The token from ${tried[0]?.name} does not open this snapshot: ${tried[0]?.reason}.`
+          : `None of the ${tried.length} tokens opens this snapshot: ${tried.map((one) => `${one.name}: ${one.reason}`).join('; ')}.`,
+      remedy: `Find the token with the hash ${expectedHash ?? 'unknown'}: blackstart tokens looks on every host and in safety copies; then your password store. K3s would fail only after moving the live database away.`,
     });
   }
 }

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { type Backup, fileBackup, suggested } from '../../backups/index.js';
 import { EXIT, type ExitCode, ProblemError } from '../../base/problem.js';
 import type { Inventory } from '../../inventory/types.js';
-import { looksLikeOpenPgp, type Proof } from '../../snapshot/index.js';
+import { failedProof, looksLikeOpenPgp, type Proof } from '../../snapshot/index.js';
 import { verifyMetrics, writeMetrics } from '../metrics.js';
 import { json, out } from '../output.js';
 import { proofLines } from '../proof-text.js';
@@ -79,9 +79,18 @@ async function proveIn(
       const expecting = bare ? Promise.resolve(undefined) : expectationOf(inventory, opened.hosts, signal);
       expecting.catch(() => undefined);
       const backup = file ?? (await fromCatalogue(opened, inventory, name, signal));
-      const proven = await opened.desk.prove(backup, await expecting, { signal, onProgress: line.show });
       // In the words it was asked by: the proof itself knows only the decrypted file's name.
-      proof = { ...proven.proof, source: file === undefined ? backup.id : backup.name };
+      const source = file === undefined ? backup.id : backup.name;
+      const hooks = { signal, onProgress: line.show };
+      proof = await opened.desk.prove(backup, await expecting, hooks).then(
+        (proven) => ({ ...proven.proof, source }),
+        (thrown: unknown) => {
+          // Not even decrypted: as much an answer as a damaged page.
+          if (!(thrown instanceof ProblemError) || thrown.exit !== EXIT.no) throw thrown;
+          const format = backup.encrypted ? 'openpgp' : 'unknown';
+          return { ...failedProof(source, backup.size, thrown.problem), format };
+        },
+      );
     } finally {
       line.clear();
       await opened.close();
