@@ -47,6 +47,7 @@ export class VirtualClock implements Clock {
   #sleepers: Sleeper[] = [];
   #order = 0;
   #free = false;
+  #scheduled = false;
 
   constructor(start = Date.UTC(2026, 10, 22, 3, 14, 0)) {
     this.#now = start;
@@ -118,8 +119,12 @@ export class VirtualClock implements Clock {
     sleeper.wake();
   }
 
+  /** One jump at a time: a second one under way would let time pass while the first one's sleepers still work. */
   #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     void settle().then(() => {
+      this.#scheduled = false;
       const next = this.#free ? this.#next() : undefined;
       if (next === undefined) return;
       this.#wake(next);
