@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import type { Clock } from '../../src/base/clock.js';
+import { ProblemError } from '../../src/base/problem.js';
+import type { ExecOptions, PracticeNode } from '../../src/practice/node/node.js';
+import type {
+  Connection,
+  ExecRequest,
+  ExecResult,
+  GetRequest,
+  Got,
+  Host,
+  PutRequest,
+  StreamRequest,
+} from '../../src/remote/host.js';
+import { quoteArgv } from '../../src/remote/quote.js';
+
+/** The second implementation of a host: calls a practice node in this process with the very text that would go over SSH. */
+export class PracticeHost implements Host {
+  constructor(
+    private readonly node: () => PracticeNode,
+    private readonly clock: Clock,
+    /** Every command line, for tests that read what was sent. */
+    private readonly sent: (host: string, argv: readonly string[]) => void = () => {},
+  ) {}
+
+  get name(): string {
+    return this.node().name;
+  }
+
+  connection(): Connection {
+    return { state: 'up', since: 0, latencyMs: 1 };
+  }
+
+  onConnection(): () => void {
+    return () => {};
+  }
+
+  async exec(request: ExecRequest): Promise<ExecResult> {
+    this.sent(this.name, request.argv);
+    return this.#run(request.argv, {
+      ...(request.stdin === undefined ? {} : { stdin: new Uint8Array(Buffer.from(request.stdin)) }),
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+      timeoutMs: request.timeoutMs ?? 30_000,
+    });
+  }
+
+  async stream(_request: StreamRequest): Promise<number | null> {
+    throw new Error('journals are not followed here');
+  }
+
+  async get(_request: GetRequest): Promise<Got> {
+    throw new Error('nothing is fetched here');
+  }
+
+  async close(): Promise<void> {}
+
+  /** The commands of `src/remote/put.ts` for a login as root. */
+  async put(request: PutRequest): Promise<{ readonly bytes: number }> {
+    this.sent(this.name, ['put', request.path]);
+    const bytes = 'bytes' in request.source ? request.source.bytes : new Uint8Array(readFileSync(request.source.file));
+    const part = `${request.path}.part`;
+    const signal = request.signal === undefined ? {} : { signal: request.signal };
+    for (const [argv, stdin] of [
+      [['install', '-D', '-o', 'root', '-g', 'root', '-m', '0600', '/dev/null', part], undefined],
+      [['dd', `of=${part}`, 'bs=1M', 'oflag=seek_bytes', 'seek=0', 'conv=notrunc', 'status=none'], bytes],
+      [['chmod', request.mode.toString(8).padStart(4, '0'), part], undefined],
+      [['mv', '-T', part, request.path], undefined],
+    ] as const) {
+      const said = await this.#run(argv, { ...signal, ...(stdin === undefined ? {} : { stdin }), timeoutMs: 600_000 });
+      if (said.code !== 0) throw problem(this.name, 'put-failed', said.stderr);
+    }
+    return { bytes: bytes.length };
+  }
+
+  async #run(argv: readonly string[], more: ExecOptions & { timeoutMs: number }): Promise<ExecResult> {
+    const node = this.node();
+    if (node.state.power !== 'on') {
+      await this.clock.sleep(50, more.signal);
+      throw problem(node.name, 'host-unreachable', `${node.name} does not answer`);
+    }
+    const { timeoutMs, signal, ...options } = more;
+    const over = new AbortController();
+    const late = new AbortController();
+    this.clock.sleep(timeoutMs, over.signal).then(
+      () => late.abort(new Error('late')),
+      () => undefined,
+    );
+    const stop = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
+    const from = this.clock.mono();
+    try {
+      const said = await node.exec(quoteArgv(['env', 'LC_ALL=C', ...argv]), { ...options, signal: stop });
+      signal?.throwIfAborted();
+      if (late.signal.aborted) throw problem(node.name, 'command-timeout', `${argv[0]} took too long`);
+      return {
+        code: said.signal === undefined ? said.code : null,
+        stdout: said.stdout,
+        stderr: said.stderr,
+        truncated: false,
+        ms: this.clock.mono() - from,
+      };
+    } finally {
+      over.abort();
+    }
+  }
+}
+
+const problem = (host: string, id: string, what: string): ProblemError =>
+  new ProblemError({ id, what: what.trim(), where: host, next: 'Look at the host.' });

@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
+import type { VirtualClock } from '../../src/base/clock.js';
+import { Secret } from '../../src/base/secret.js';
+import { hostsPort } from '../../src/cli/hosts-port.js';
+import { SecretBook } from '../../src/cli/secret-book.js';
+import type { Cluster } from '../../src/incident/cluster.js';
+import type { Json } from '../../src/incident/json.js';
+import { createPracticeCluster, type PracticeCluster } from '../../src/practice/cluster.js';
+import { snapshot } from '../../src/practice/data.js';
+import { HOSTS, TOKEN } from '../../src/practice/node/layout.js';
+import type { Ports, RecordPort } from '../../src/runner/ports.js';
+import { prove } from '../../src/snapshot/index.js';
+import { PracticeHost } from './practice-host.js';
+
+export const BACKUP = 'snapshot-weekly-20261122020000.db.gpg';
+
+export const practiceCluster: Cluster = {
+  name: 'practice',
+  drill: true,
+  contacts: [],
+  hosts: HOSTS.map(({ name, ip, role }) => ({
+    name,
+    role,
+    address: ip,
+    nodeName: name,
+    dataDir: '/var/lib/rancher/k3s',
+    service: role === 'server' ? 'k3s' : 'k3s-agent',
+  })),
+};
+
+let proven: Promise<ProvenBackup> | undefined;
+
+/** The newest backup of the practice bucket, really proven, once per process. */
+export function provenSnapshot(): Promise<ProvenBackup> {
+  proven ??= proveOnce();
+  return proven;
+}
+
+async function proveOnce(): Promise<ProvenBackup> {
+  const folder = mkdtempSync(join(tmpdir(), 'blackstart-proven-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'snapshot');
+  writeFileSync(file, snapshot('s2'), { mode: 0o600 });
+  const proof = await prove(file, {
+    name: BACKUP,
+    tokens: [{ name: 'the inventory', token: new Secret(TOKEN) }],
+    expectedNodes: practiceCluster.hosts.map((host) => host.name),
+  });
+  if (!proof.ok) throw new Error(`the practice snapshot is not restorable: ${JSON.stringify(proof.problems)}`);
+  await warmUpShells();
+  return {
+    name: BACKUP,
+    file,
+    bytes: proof.bytes,
+    fileSha256: proof.fileSha256 ?? '',
+    revision: proof.revision ?? 0,
+    takenAt: proof.takenAt === null ? null : Math.floor(Date.parse(proof.takenAt) / 1000),
+    tokenHash: proof.token.expectedHash ?? '',
+    caHash: proof.caHash,
+    identity: 'this-cluster',
+    nodes: proof.nodes.map((node) => ({ name: node.name, version: node.kubeletVersion ?? '' })),
+    objects: proof.objects,
+    warnings: [],
+    wakes: [],
+  };
+}
+
+/** The shell library loads its tools when they are first used, in real time; a virtual clock would run away meanwhile. */
+async function warmUpShells(): Promise<void> {
+  const cluster = createPracticeCluster();
+  const script =
+    'echo a b | tee /tmp/x | grep -o a | tail -n 1 | cut -d " " -f 1; cat /tmp/x; basename /a/b; dirname /a/b; sed -n p /tmp/x; sort /tmp/x';
+  await cluster.node('node-1').exec(`sh -c '${script}'`);
+  cluster.close();
+}
+
+export interface PracticePorts {
+  readonly ports: Ports;
+  readonly host: (name: string) => PracticeHost;
+  /** Every command, `host: program word word…`, in the order of sending. */
+  readonly sent: { readonly host: string; readonly argv: readonly string[] }[];
+}
+
+/** The runner's ports over a practice cluster in this process; only fetching is pretended, from a snapshot that was really proven. */
+export function practicePorts(
+  cluster: PracticeCluster,
+  clock: VirtualClock,
+  record: RecordPort,
+  backup: ProvenBackup,
+  fetched: Set<string> = new Set(),
+): PracticePorts {
+  const sent: { host: string; argv: readonly string[] }[] = [];
+  const hosts = new Map(
+    [...cluster.nodes.keys()].map((name) => [
+      name,
+      new PracticeHost(
+        () => cluster.node(name),
+        clock,
+        (host, argv) => sent.push({ host, argv }),
+      ),
+    ]),
+  );
+  const host = (name: string): PracticeHost => {
+    const found = hosts.get(name);
+    if (found === undefined) throw new Error(`no host ${name}`);
+    return found;
+  };
+  const book = new SecretBook();
+  book.add(new Secret(TOKEN));
+  const ports: Ports = {
+    clock,
+    record,
+    redact: book.redact,
+    hosts: hostsPort({ host, token: async () => new Secret(TOKEN), mono: () => clock.mono() }),
+    tasks: {
+      run: async (task) => {
+        const name = String(task.input.snapshot);
+        if (task.task === 'backup.have' && !fetched.has(name))
+          return { ok: false, result: null, text: 'not proven yet' };
+        if (task.task === 'backup.fetch') {
+          await clock.sleep(300);
+          fetched.add(name);
+        }
+        return { ok: true, result: backup as unknown as Json, text: JSON.stringify(backup) };
+      },
+    },
+  };
+  return { ports, host, sent };
+}

@@ -1,0 +1,190 @@
+import { fullRestore, suggestPrimary } from '../../scenarios/full-restore.js';
+import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
+import { VirtualClock } from '../../src/base/clock.js';
+import { surveyHost } from '../../src/cluster/survey.js';
+import { watchCluster } from '../../src/cluster/watch.js';
+import type { AnyEvent, IncidentEvent } from '../../src/incident/event.js';
+import type { HostFacts } from '../../src/incident/facts.js';
+import { contextOf } from '../../src/incident/state.js';
+import { HERE } from '../../src/incident/step.js';
+import { createPracticeCluster, type PracticeCluster } from '../../src/practice/cluster.js';
+import type { FaultName } from '../../src/practice/faults.js';
+import { Runner } from '../../src/runner/runner.js';
+import { MemoryRecord } from './fake-world.js';
+import { BACKUP, type PracticePorts, practiceCluster, practicePorts, provenSnapshot } from './practice-ports.js';
+
+export const RUN = '20261122-0314-7f3a';
+const scenarios = new Map([[fullRestore.id, fullRestore]]);
+
+export async function until(condition: () => boolean, what = 'it', rounds = 400_000): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    if (condition()) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error(`${what} did not come true`);
+}
+
+export interface RigOptions {
+  readonly faults?: readonly FaultName[];
+  /** Called after each event is on "disk". */
+  readonly kept?: (event: IncidentEvent, rig: Rig) => void;
+}
+
+/** Left of a run whose console died: what its record holds, and the cluster as it goes on. */
+export interface Wreck {
+  readonly events: readonly AnyEvent[];
+  readonly cluster: PracticeCluster;
+  readonly clock: VirtualClock;
+  readonly fetched: ReadonlySet<string>;
+}
+
+/** A whole console without a screen, in one process on a virtual clock: practice cluster, probes, runner, record. */
+export class Rig {
+  readonly fetched: Set<string>;
+  readonly #abort = new AbortController();
+  readonly #stopClock: () => void;
+  #watching: Promise<void> = Promise.resolve();
+
+  private constructor(
+    readonly clock: VirtualClock,
+    readonly cluster: PracticeCluster,
+    readonly record: MemoryRecord,
+    readonly practice: PracticePorts,
+    readonly runner: Runner,
+    fetched: Set<string>,
+  ) {
+    this.fetched = fetched;
+    this.#stopClock = clock.runFree();
+  }
+
+  static async start(options: RigOptions = {}): Promise<Rig> {
+    const backup = await provenSnapshot();
+    const clock = new VirtualClock();
+    const cluster = createPracticeCluster({ clock, faults: options.faults ?? [] });
+    let rig: Rig | undefined;
+    const record = new MemoryRecord(clock, (event) => {
+      if (rig !== undefined) options.kept?.(event, rig);
+    });
+    const fetched = new Set<string>();
+    const practice = practicePorts(cluster, clock, record, backup, fetched);
+    const runner = Runner.open(
+      { scenarios, ports: practice.ports },
+      {
+        type: 'run-opened',
+        runId: RUN,
+        cluster: practiceCluster,
+        operator: 'tester',
+        machine: 'here',
+        version: '0',
+        mode: 'drill',
+      },
+    );
+    rig = new Rig(clock, cluster, record, practice, runner, fetched);
+    rig.#watch();
+    return rig;
+  }
+
+  /** Another console on what a dead one left. */
+  static async resume(wreck: Wreck): Promise<Rig> {
+    const backup = await provenSnapshot();
+    const record = new MemoryRecord(wreck.clock);
+    record.events.push(...(wreck.events as IncidentEvent[]));
+    const fetched = new Set(wreck.fetched);
+    const practice = practicePorts(wreck.cluster, wreck.clock, record, backup as ProvenBackup, fetched);
+    const runner = Runner.resume({ scenarios, ports: practice.ports }, [...wreck.events], {
+      type: 'run-resumed',
+      operator: 'tester',
+      machine: 'there',
+      version: '0',
+    });
+    const rig = new Rig(wreck.clock, wreck.cluster, record, practice, runner, fetched);
+    rig.#watch();
+    return rig;
+  }
+
+  /** Freezes record and cluster as they are now; undefined where the shell of a unit is between two steps. */
+  wreck(): Wreck | undefined {
+    if (!this.cluster.forkable) return undefined;
+    const clock = new VirtualClock(this.clock.now());
+    return {
+      events: [...this.record.events],
+      cluster: this.cluster.fork(clock),
+      clock,
+      fetched: new Set(this.fetched),
+    };
+  }
+
+  #watch(): void {
+    const { signal } = this.#abort;
+    this.#watching = watchCluster({
+      hosts: practiceCluster.hosts,
+      clock: this.clock,
+      signal,
+      everyMs: () => 4_000,
+      look: (host) => this.look(host.name),
+      onLook: (host, facts, changed) => {
+        if (changed) this.runner.seen(host, facts);
+      },
+    });
+  }
+
+  /** What a look at a host tells. The clock offset is left out: the survey compares with this machine's clock. */
+  async look(name: string): Promise<HostFacts> {
+    const about = practiceCluster.hosts.find((host) => host.name === name);
+    if (about === undefined) throw new Error(`no host ${name}`);
+    const facts = await surveyHost(this.practice.host(name), about, this.#abort.signal);
+    return { ...facts, ...(facts.clockOffsetMs === undefined ? {} : { clockOffsetMs: 0 }) };
+  }
+
+  get context() {
+    return contextOf(this.runner.state, HERE, 1, true);
+  }
+
+  /** Chooses as the console would: full restore, the server that fits best, the newest backup; waits for the proof. */
+  async choose(primary?: string): Promise<void> {
+    const { runner } = this;
+    await until(() => Object.keys(runner.state.facts).length === practiceCluster.hosts.length, 'a look at every host');
+    if (runner.state.scenario === undefined) runner.chooseScenario(fullRestore.id);
+    const best = primary ?? suggestPrimary(this.context);
+    if (best !== undefined) runner.choose('primary', best);
+    runner.choose('snapshot', BACKUP);
+    await until(() => runner.state.cells[`fetch@${HERE}`]?.endedAt !== undefined, 'the proof');
+  }
+
+  /** Opens every gate and answers what it asks; ends with the run, or where a person has to decide. */
+  async play(done: () => boolean = () => false): Promise<void> {
+    const { runner } = this;
+    const over = (): boolean => done() || runner.state.ended !== undefined;
+    for (let round = 0; round < 60; round++) {
+      await until(() => over() || runner.attention.kind !== 'none', `the next decision after ${this.#last()}`);
+      if (over() || runner.attention.kind === 'trouble') return;
+      const gate = await runner.openGate();
+      const answer = await runner.confirmGate(gate.typed);
+      if (answer === 'blocked') return;
+      await until(() => over() || runner.attention.kind !== 'gate' || runner.attention.open === undefined, 'the gate');
+    }
+    throw new Error('it went round in circles');
+  }
+
+  #last(): string {
+    return JSON.stringify(this.record.events.at(-1)).slice(0, 300);
+  }
+
+  /** Lets time pass without touching anything. */
+  async wait(ms: number): Promise<void> {
+    await this.clock.sleep(ms);
+  }
+
+  async run(node: string, command: string): Promise<{ code: number; stdout: string; stderr: string }> {
+    return this.cluster.node(node).exec(command);
+  }
+
+  /** Ends this console; what runs on nodes goes on. */
+  async close(): Promise<void> {
+    this.#abort.abort(new Error('closing'));
+    await this.runner.close();
+    await this.#watching;
+    this.#stopClock();
+    this.cluster.close();
+  }
+}
