@@ -50,8 +50,9 @@ export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks
   const { source } = request;
   const meter = new Meter(hooks.onProgress ?? (() => {}));
   const spool = await Spool.open(request.spool);
-  const name = (request.name ?? sourceName(source)).replace(ENCRYPTED, '');
+  const name = request.name ?? sourceName(source);
   const as = (request.as ?? name).replace(ENCRYPTED, '');
+  let decrypted = false;
   let part = await spool.begin(as);
   let opened: Opened | undefined;
   try {
@@ -62,13 +63,17 @@ export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks
       // Whether it is encrypted or zipped decides how much it grows; twice the size is the least either needs.
       await spool.room(size * (/\.(gpg|pgp|asc|zip)$/.test(sourceName(source)) ? 2 : 1));
       const counted = count(chunks, (done) => meter.report('fetch', done, size));
-      await write(unwrap(counted, request.passphrase), part, signal);
+      const plain = unwrap(counted, request.passphrase, () => {
+        decrypted = true;
+      });
+      await write(plain, part, signal);
     }
     const fetchedBytes = opened?.size ?? (await stat(part)).size;
     if (part.endsWith('.zip.part')) part = await unpack(spool, part, as, meter, signal);
     const proof = await prove(part, {
       ...request.prove,
-      name: name.replace(/\.zip$/, ''),
+      // A file that is called .gpg and is none keeps that name, for the proof to say so.
+      name: (decrypted ? name.replace(ENCRYPTED, '') : name).replace(/\.zip$/, ''),
       scratch: spool.directory,
       onProgress: ({ done, total }) => meter.report('prove', done, total),
       ...(signal === undefined ? {} : { signal }),
@@ -80,7 +85,7 @@ export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks
     await spool.remove(part);
     if (source.kind === 'spooled') await spool.remove(source.path);
     signal?.throwIfAborted();
-    throw about(spoolProblem(thrown, spool.directory), request.name ?? sourceName(source));
+    throw about(spoolProblem(thrown, spool.directory), name);
   } finally {
     opened?.close();
   }
@@ -128,7 +133,7 @@ async function* count(chunks: Chunks, onBytes: (done: number) => void): Chunks {
 }
 
 /** Decrypts what is encrypted, by its first bytes and not by its name; everything else passes through. */
-async function* unwrap(chunks: Chunks, passphrase: Secret | undefined): Chunks {
+async function* unwrap(chunks: Chunks, passphrase: Secret | undefined, onDecrypt: () => void): Chunks {
   const source = new ByteSource(chunks);
   const head = await source.some(64 * 1024);
   if (head === undefined) return;
@@ -137,8 +142,10 @@ async function* unwrap(chunks: Chunks, passphrase: Secret | undefined): Chunks {
     yield* source.rest();
   })();
   if (!looksLikeOpenPgp(head)) yield* whole;
-  else if (passphrase !== undefined) yield* decrypt(whole, passphrase);
-  else {
+  else if (passphrase !== undefined) {
+    onDecrypt();
+    yield* decrypt(whole, passphrase);
+  } else {
     throw new ProblemError({
       id: 'passphrase-missing',
       what: 'The backup is encrypted and no passphrase was given.',
