@@ -1,11 +1,14 @@
 import { namesOf } from '../src/incident/cluster.js';
+import { look } from '../src/incident/command.js';
 import { type GateCheck, type GateSpec, HERE, type Scenario, type StepContext } from '../src/incident/step.js';
+import { diskFree, diskUsed } from '../src/k3s/ask.js';
+import { parseDf } from '../src/k3s/listing.js';
 import { restartAgents } from './steps/agents.js';
 import { freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
-import { deliver } from './steps/deliver.js';
-import { fetchAndProve, provenBackup } from './steps/fetch.js';
+import { deliver, roomNeeded } from './steps/deliver.js';
+import { fetchAndProve, identityCheck, provenBackup } from './steps/fetch.js';
 import { agentsIn, nodeNameOf, onlyPrimary, pathsOf, peersOf, serversIn } from './steps/hosts.js';
-import { bytes, failed, yes } from './steps/judge.js';
+import { at, bytes, failed, silence, yes } from './steps/judge.js';
 import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
 import { reset } from './steps/reset.js';
 import { saveServers } from './steps/save.js';
@@ -64,6 +67,40 @@ function versionCheck(host: string): GateCheck {
   };
 }
 
+/** Room for the safety copy, and on the primary for the restore, seen before anything stops (R17). */
+function roomCheck(host: string): GateCheck {
+  return {
+    title: 'has room for the copies',
+    host,
+    question: {
+      ask: (context) => [
+        look(diskFree(pathsOf(context, host).dataDir)),
+        look(diskFree('/var/lib')),
+        look(diskUsed(pathsOf(context, host).etcd)),
+      ],
+      judge: (answers, context) => {
+        const quiet = silence(answers);
+        if (quiet !== undefined) return quiet;
+        const free = [0, 1].map((index) => parseDf(at(answers, index).stdout)[0]);
+        const safety = Number(/^(\d+)/.exec(at(answers, 2).stdout)?.[1] ?? 0) * 1.1 + 50e6;
+        const restore = host === primaryName(context) ? roomNeeded(provenBackup(context)?.bytes ?? 0) : 0;
+        const together = free[0]?.target === free[1]?.target;
+        const short = [
+          [free[0], together ? restore + safety : restore],
+          [free[1], safety],
+        ] as const;
+        const lacking = short.find(([disk, needed]) => disk !== undefined && disk.available < needed);
+        if (lacking === undefined) return yes(['room for the safety copy and the restore']);
+        const aside = context.facts(host).data?.aside.map((one) => one.name) ?? [];
+        const could = aside.length > 0 ? `; older databases that could go: ${aside.join(', ')}` : '';
+        return failed([
+          `${bytes(lacking[0]?.available ?? 0)} free on ${lacking[0]?.target ?? '/'}, ${bytes(lacking[1])} needed${could}`,
+        ]);
+      },
+    },
+  };
+}
+
 /** K3s renames db/etcd itself; a mount point cannot be renamed. */
 function mountCheck(host: string): GateCheck {
   return {
@@ -99,7 +136,13 @@ const gates: readonly GateSpec[] = [
     loses: () => 'the control plane until the restore ends; workloads keep running',
     keeps: () => 'everything: nothing is removed or overwritten',
     undo: 'complete: lifts the holds and starts what was running',
-    checks: (context) => [versionCheck(primaryName(context))],
+    checks: (context) => [
+      identityCheck,
+      ...serversIn(context).map(roomCheck),
+      // Peers move theirs aside later: better seen now than behind the point of no return.
+      ...serversIn(context).map(mountCheck),
+      versionCheck(primaryName(context)),
+    ],
   },
   {
     id: 'reset',
@@ -160,13 +203,22 @@ export const fullRestore: Scenario = {
   missing: (context) => {
     const missing: string[] = [];
     const silent = [...serversIn(context), ...agentsIn(context)].filter((name) => !context.facts(name).reachable);
-    for (const name of silent)
-      missing.push(`${name} does not answer: attest that it is off, or leave it out with a reason.`);
+    for (const name of silent) {
+      const why = context.facts(name).problem?.what ?? `${name} has not been looked at yet.`;
+      missing.push(`${why} Put that right, or attest that ${name} is off or left out.`);
+    }
     if (serversIn(context).length === 0) missing.push('No server answers: there is nothing to restore on.');
     const primary = context.choices.primary;
-    if (primary === undefined || !serversIn(context).includes(primary))
+    const reachable = serversIn(context).filter((name) => context.facts(name).reachable);
+    for (const name of reachable) missing.push(...outside(context, name));
+    for (const name of agentsIn(context)) missing.push(...notManaged(context, name));
+    if (primary !== undefined && serversIn(context).includes(primary)) missing.push(...unfit(context, primary));
+    else if (
+      reachable.length === 0 ||
+      reachable.some((name) => unfit(context, name).length + outside(context, name).length === 0)
+    )
       missing.push('Choose the server to restore on.');
-    else missing.push(...unfit(context, primary));
+    else missing.push(...reachable.flatMap((name) => unfit(context, name)));
     if (context.choices.snapshot === undefined) missing.push('Choose a backup.');
     return missing;
   },
@@ -216,30 +268,47 @@ export const fullRestore: Scenario = {
   ],
 };
 
-/** Why a server cannot be the primary. */
+/** Why the plan cannot be carried out on a host at all, server or agent. */
+function notManaged(context: StepContext, host: string): string[] {
+  const facts = context.facts(host);
+  if (!facts.reachable) return [];
+  if (facts.init === 'other') return [`${host} does not run systemd: this plan cannot be carried out there.`];
+  return facts.service === undefined
+    ? [`K3s is not installed on ${host}: install it, or leave ${host} out with a reason.`]
+    : [];
+}
+
+/** Why a server cannot take part, neither as the primary nor as one that joins it. */
+function outside(context: StepContext, host: string): string[] {
+  const { data, service } = context.facts(host);
+  const why = notManaged(context, host);
+  if (data?.datastore === 'sqlite')
+    why.push(
+      `${host} uses SQLite: an etcd snapshot cannot be restored there, nor can it join. Leave it out with a reason.`,
+    );
+  if (data?.datastore === 'external') why.push(`${host} uses an external datastore: restore that instead.`);
+  if (service?.clusterReset === true)
+    why.push(`cluster-reset is set in the configuration of ${host}: remove it first.`);
+  return why;
+}
+
+/** Why a server that takes part cannot be the primary. */
 function unfit(context: StepContext, primary: string): string[] {
   const facts = context.facts(primary);
   const why: string[] = [];
   if (!facts.reachable) return why;
-  if (facts.init === 'other') why.push(`${primary} does not run systemd: this plan cannot be carried out there.`);
-  if (facts.service === undefined) why.push(`K3s is not installed on ${primary}.`);
-  if (facts.data?.datastore === 'sqlite')
-    why.push(`${primary} uses SQLite: an etcd snapshot cannot be restored there.`);
-  if (facts.data?.datastore === 'external') why.push(`${primary} uses an external datastore: restore that instead.`);
   if (facts.data?.tombstone === true) {
     why.push(
       `${primary} was removed from the cluster earlier (tombstone in db/etcd): choose another server, or move that file aside first.`,
     );
   }
-  if (facts.service?.clusterReset === true)
-    why.push(`cluster-reset is set in the configuration of ${primary}: remove it first.`);
   return why;
 }
 
 /** The server that is best restored on: it answers, has K3s, and names no other server. */
 export function suggestPrimary(context: StepContext): string | undefined {
   const fit = namesOf(context.cluster, 'server').filter(
-    (name) => context.facts(name).reachable && unfit(context, name).length === 0,
+    (name) => context.facts(name).reachable && outside(context, name).length + unfit(context, name).length === 0,
   );
   return fit.find((name) => context.facts(name).service?.serverUrl === undefined) ?? fit[0];
 }

@@ -141,9 +141,11 @@ export const preRestore: readonly ChecklistItem[] = [
   },
 ];
 
-/** Items that must be met, or given a word, before the plan may begin. Saving is a step of the plan itself. */
+/** Items that must be met, or given a word, before the plan may begin, with how they stand. Saving is a step of the plan itself. */
 export function unmetBeforeBegin(seen: ChecklistSeen): string[] {
   return preRestore
-    .filter((item) => item.id !== 'current-data' && seen.state.ticks[item.id] === undefined && !item.judge(seen).met)
-    .map((item) => item.title);
+    .filter((item) => item.id !== 'current-data' && seen.state.ticks[item.id] === undefined)
+    .map((item) => ({ item, judged: item.judge(seen) }))
+    .filter(({ judged }) => !judged.met)
+    .map(({ item, judged }) => `${item.title} (${judged.evidence})`);
 }

@@ -23,6 +23,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
       }),
     begin: () =>
       refusing(() => {
+        runner.mayBegin();
         const unmet = unmetBeforeBegin(session.checklistSeen());
         if (unmet.length > 0) throw new Refused(`Not on the checklist yet: ${unmet.join('; ')}.`);
         runner.begin();

@@ -3,7 +3,7 @@ import type { AnyEvent, IncidentEvent, Payload, Trouble } from '../incident/even
 import type { HostFacts } from '../incident/facts.js';
 import { fold, foldAll } from '../incident/fold.js';
 import { cellKey, contextOf, type IncidentState } from '../incident/state.js';
-import type { ChoiceKey, Scenario, Step } from '../incident/step.js';
+import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { undoScenario } from '../incident/undo.js';
 import { checkFacts, factLine } from './asking.js';
 import { type Decision, decide } from './decide.js';
@@ -138,13 +138,16 @@ export class Runner {
     this.#append({ type: 'note', text });
   }
 
+  /** @throws Refused with what is still missing before the plan may begin */
+  mayBegin(): void {
+    this.#mayAct();
+    const missing = this.#scenarioNow().missing(contextOf(this.#state, HERE, 1, true));
+    if (missing.length > 0) throw new Refused(missing.join(' '));
+  }
+
   /** Starts carrying the plan out; the first gate follows. */
   begin(): void {
-    this.#mayAct();
-    const scenario = this.scenario;
-    if (scenario === undefined) throw new Refused('Choose a scenario first.');
-    const missing = scenario.missing(contextOf(this.#state, 'here', 1, true));
-    if (missing.length > 0) throw new Refused(missing.join(' '));
+    this.mayBegin();
     if (!this.#state.begun) this.#append({ type: 'plan-begun' });
     this.pump();
   }
