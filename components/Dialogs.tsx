@@ -147,7 +147,7 @@ function describeHost(state: ConsoleState, name: string): string {
   if (host === undefined) return 'this machine';
   const known = [
     host.address,
-    facts?.machineId === undefined ? '' : `machine ${facts.machineId.slice(0, 8)}…`,
+    facts?.machineId === undefined ? '' : `machine ${facts.machineId.slice(0, 4)}…${facts.machineId.slice(-4)}`,
     facts?.service === undefined ? '' : `K3s ${facts.service.version}`,
   ];
   return `${name}  ${known.filter((part) => part !== '').join(' · ')}`;

@@ -15,7 +15,7 @@ export function restoreSummary(state: IncidentState): RestoreSummary {
   const lost: string[] = [];
   const left: string[] = [];
   const proof = context.known('fetch', 'proof', HERE) as { takenAt?: number | null; revision?: number } | undefined;
-  if (proof?.takenAt !== undefined && proof.takenAt !== null) {
+  if (state.ended?.outcome === 'recovered' && proof?.takenAt !== undefined && proof.takenAt !== null) {
     lost.push(
       `everything written between ${stamp(proof.takenAt * 1000)} and the incident: the backup is of revision ${proof.revision}`,
     );
@@ -40,7 +40,9 @@ export function restoreSummary(state: IncidentState): RestoreSummary {
       );
     }
     if (isSettled(state.cells[cellKey('save', host.name)]))
-      left.push(`safety copy on ${host.name}, likewise: \`rm -r /var/lib/blackstart/${state.runId}\``);
+      left.push(
+        `safety copy on ${host.name}, when nobody needs it any more: \`rm -r /var/lib/blackstart/${state.runId}\``,
+      );
   }
   if (state.ended?.outcome === 'recovered')
     left.push('re-enable and check the backup schedule; re-apply what was changed after the backup');

@@ -13,6 +13,7 @@ export function undoScenario(scenario: Scenario, state: IncidentState): Scenario
     .filter((cell) => order.has(cell.step))
     .sort((a, b) => (order.get(b.step) ?? 0) - (order.get(a.step) ?? 0));
   const ids = [...new Set(finished.map((cell) => cell.step))];
+  const undone = ids.filter((id) => steps.some((step) => step.id === id && !('none' in step.undo)));
   return {
     id: `undo-${scenario.id}`,
     title: `Undo: ${scenario.title}`,
@@ -24,7 +25,7 @@ export function undoScenario(scenario: Scenario, state: IncidentState): Scenario
         id: 'undo',
         title: 'Put everything back',
         typed: (context) => context.cluster.name,
-        does: () => `undoes ${ids.length} steps in reverse order`,
+        does: () => `undoes ${undone.length} steps in reverse order`,
         loses: () => 'what the restore has done so far',
         keeps: () => 'every copy and everything that was moved aside',
         undo: 'none: begin the restore again instead',
