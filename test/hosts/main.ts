@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { makeBase, makeEtcd, whyNoLab } from './lab/cache.js';
 import { dropNamespaces, makeLabNamespace } from './lab/network.js';
 import { type Places, placesOf } from './lab/places.js';
@@ -42,6 +52,8 @@ async function prepare(places: Places, etcd: string): Promise<void> {
     '-out',
     `${places.code}/cert.pem`,
   ]);
+  // Stand-ins run faster than the recordings; etcd keeps its own time.
+  writeFileSync(`${places.code}/pace`, '0.3');
   await makeLabNamespace(places);
 }
 
@@ -124,7 +136,13 @@ async function suite(places: Places, etcdVersion: string): Promise<number> {
     {
       cwd: repository,
       stdio: 'inherit',
-      env: { ...process.env, BLACKSTART_LAB: places.id, BLACKSTART_ROOT: repository, BLACKSTART_LAB_ETCD: etcdVersion },
+      env: {
+        ...process.env,
+        BLACKSTART_LAB: places.id,
+        BLACKSTART_ROOT: repository,
+        BLACKSTART_COMPILED: compiled,
+        BLACKSTART_LAB_ETCD: etcdVersion,
+      },
     },
   );
   const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? 130)));

@@ -19,7 +19,7 @@ try {
     },
   );
   if (tsc.status === 0) {
-    symlinkSync(join(root, 'node_modules'), join(out, 'node_modules'));
+    for (const name of ['node_modules', 'package.json', 'src/practice/data']) symlinkSync(join(root, name), join(out, name));
     const main = spawnSync(process.execPath, [join(out, 'test/hosts/main.js'), root, out, ...process.argv.slice(2)], {
       stdio: 'inherit',
     });

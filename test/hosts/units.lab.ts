@@ -71,7 +71,7 @@ describe('a transient unit with a receipt', () => {
       'plain',
       'a$b',
       '$HOME',
-      '${HOME}',
+      ['$', '{HOME}'].join(''),
       '$$',
       '%n %i %%',
       'two words',

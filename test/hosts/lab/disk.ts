@@ -7,13 +7,13 @@ import type { LabHost } from './plan.js';
  * Puts K3s' files onto a real disk as its install.sh and its first start left them: the very files a practice node has
  * (they come from the recordings), but `/usr/local/bin/k3s` is the stand-in.
  */
-export function installK3s(host: LabHost, root: string): void {
+export function installK3s(host: LabHost, root: string, enabled: boolean): void {
   const disk = makeDisk({ name: host.name, ip: host.ip, role: host.role }, () => Date.now(), new Set(), host.dataDir);
   const unit = host.role === 'server' ? 'k3s' : 'k3s-agent';
   const wanted = (path: string): boolean =>
     ['/etc/rancher', host.dataDir].some((top) => path === top || path.startsWith(`${top}/`)) ||
     path.startsWith(`/etc/systemd/system/${unit}.service`) ||
-    path === `/etc/systemd/system/multi-user.target.wants/${unit}.service`;
+    (enabled && path === `/etc/systemd/system/multi-user.target.wants/${unit}.service`);
   const leadsTo = (path: string): boolean =>
     ['/etc/rancher', host.dataDir, `/etc/systemd/system/multi-user.target.wants`].some((top) =>
       top.startsWith(`${path}/`),

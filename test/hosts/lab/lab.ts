@@ -8,6 +8,11 @@ import { HOSTS, type LabSecrets } from './plan.js';
 import { must } from './sh.js';
 import { configureSystem, knownHost } from './system.js';
 
+export interface LabOptions {
+  /** `off`: K3s is installed, but not enabled. */
+  readonly k3s?: 'on' | 'off';
+}
+
 /** The booted lab as tests see it. */
 export class Lab {
   readonly machines = new Map<string, Machine>();
@@ -24,10 +29,10 @@ export class Lab {
   }
 
   /** Boots every host and waits for sshd. Whatever fails, nothing is left behind. */
-  static async boot(): Promise<Lab> {
+  static async boot(options: LabOptions = {}): Promise<Lab> {
     const lab = new Lab(currentPlaces());
     try {
-      await lab.#boot();
+      await lab.#boot(options);
       return lab;
     } catch (error) {
       await lab.down();
@@ -35,7 +40,7 @@ export class Lab {
     }
   }
 
-  async #boot(): Promise<void> {
+  async #boot(options: LabOptions): Promise<void> {
     rmSync(this.home, { recursive: true, force: true });
     mkdirSync(this.home, { recursive: true, mode: 0o700 });
     await must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'lab', '-f', `${this.home}/id_ed25519`]);
@@ -45,7 +50,7 @@ export class Lab {
       [...this.machines.values()].map(async (machine) => {
         await machine.prepare();
         await configureSystem(machine, publicKey, this.secrets);
-        installK3s(machine.host, machine.root);
+        installK3s(machine.host, machine.root, options.k3s !== 'off');
         await makeHostNamespace(this.places, machine.host);
         machine.boot();
       }),
