@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
 import {
   type Backup,
@@ -22,7 +23,7 @@ import { BucketRoute, type DeskHosts } from './bucket-route.js';
 import type { Ledger } from './ledger.js';
 import { provenBackup, refusal } from './proven.js';
 import type { Secrets } from './secrets.js';
-import { caHashesOf, distinctTokens, type TokenSearch } from './tokens.js';
+import { caHashesOf, distinctTokens, SAFETY, type TokenSearch } from './tokens.js';
 
 export interface BackupDeskOptions {
   readonly inventory: Inventory;
@@ -55,6 +56,8 @@ export interface DeskProof {
 
 /** How many of the newest objects are asked for their token hash when no token fits. */
 const HEADS = 60;
+/** The configured token, in messages. */
+const INVENTORY = 'the inventory';
 
 /** The one place that knows backups, secrets and the spool together: lists, fetches, proves, and keeps the token that opened. */
 export class BackupDesk implements TasksPort {
@@ -171,7 +174,7 @@ export class BackupDesk implements TasksPort {
   /** Every token there is to try, the configured one first, each once. */
   async tokens(signal: AbortSignal): Promise<NamedToken[]> {
     const configured = await this.options.secrets.token();
-    const own = configured === undefined ? [] : [{ name: 'the inventory', token: configured }];
+    const own = configured === undefined ? [] : [{ name: INVENTORY, token: configured }];
     const search = await this.search(signal);
     const known = configured === undefined ? undefined : tokenHash(configured);
     const others = distinctTokens(search.found).filter((one) => one.hash !== known);
@@ -222,11 +225,15 @@ export class BackupDesk implements TasksPort {
   /** What the caller knows, what tokens say of the CA, and what earlier proofs showed. */
   #expected(expected: Expectation, tokens: readonly NamedToken[]): FetchRequest['prove'] {
     const past = this.options.ledger?.identity();
-    const named = caHashesOf(tokens.map((one) => one.token));
+    // A safety copy or an agent's file may be a leftover of another cluster; what the servers use and the operator gave is not.
+    const own = tokens.filter(
+      ({ name }) => name === INVENTORY || (/\/server\/token$/.test(name) && !name.includes(SAFETY)),
+    );
     const clusterUid = expected.clusterUid ?? past?.clusterUid;
     return {
       expectedNodes: expected.nodes ?? [],
-      expectedCaHashes: [...new Set([...(expected.caHashes ?? []), ...named, ...(past?.caHashes ?? [])])],
+      expectedCaHashes: [...new Set([...(expected.caHashes ?? []), ...(past?.caHashes ?? [])])],
+      namedCaHashes: caHashesOf(own.map((one) => one.token)),
       ...(clusterUid === undefined ? {} : { expectedClusterUid: clusterUid }),
       ...(expected.installedK3s === undefined ? {} : { installedK3s: expected.installedK3s }),
     };
@@ -242,6 +249,10 @@ export class BackupDesk implements TasksPort {
   async #fetch(task: TaskCommand, signal: AbortSignal, progress: ProgressListener): Promise<ProvenBackup> {
     const id = String(task.input.snapshot);
     const backup = await this.find(id, signal);
+    // What was proven before no longer counts, whatever this time brings.
+    const before = this.#proven.get(id);
+    this.#proven.delete(id);
+    if (before !== undefined) await rm(before.proof.file, { force: true });
     const { clusterUid, installedK3s } = task.input;
     const { proof, file, tokens } = await this.prove(
       backup,

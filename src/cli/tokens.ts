@@ -29,7 +29,8 @@ export interface TokenSearch {
 
 /** Per command, milliseconds; a host that is slower gives none. */
 const QUICK = 8_000;
-const SAFETY = '/var/lib/blackstart';
+/** Where runs of this program keep their safety copies on a host. */
+export const SAFETY = '/var/lib/blackstart';
 
 /**
  * Looks for server tokens wherever K3s and earlier runs of this program leave them (facts 8.1): `server/token`, `cred/passwd`, config

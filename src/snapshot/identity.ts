@@ -8,6 +8,8 @@ export interface Expected {
   readonly nodes?: readonly string[] | undefined;
   /** UID of namespace kube-system. */
   readonly clusterUid?: string | undefined;
+  /** CAs that this cluster's own tokens name: they can speak for a snapshot, not against it (the CA may have been rotated since). */
+  readonly namedCaHashes?: readonly string[] | undefined;
 }
 
 /** What the snapshot says of itself. */
@@ -29,6 +31,7 @@ export function identify(claimed: Claimed, expected: Expected, findings: Finding
   let verdict: IdentityVerdict = 'cannot-tell';
   if (uid !== undefined) verdict = uid ? 'this-cluster' : 'another-cluster';
   else if (ca !== undefined) verdict = ca ? 'this-cluster' : 'another-cluster';
+  else if (namedByToken(claimed, expected, evidence)) verdict = 'this-cluster';
   if (verdict === 'another-cluster') {
     findings.add({
       id: 'another-cluster',
@@ -93,6 +96,13 @@ function compareCa(claimed: Claimed, expected: Expected, evidence: string[]): bo
       : `its CA is ${hash.slice(0, 12)}, the hosts have ${known.map((one) => one.slice(0, 12)).join(', ')}`,
   );
   return same;
+}
+
+function namedByToken(claimed: Claimed, expected: Expected, evidence: string[]): boolean {
+  const hash = claimed.caHash?.toLowerCase();
+  if (hash === undefined || expected.namedCaHashes?.includes(hash) !== true) return false;
+  evidence.push(`its CA ${hash.slice(0, 12)} is the one this cluster's token names`);
+  return true;
 }
 
 function compareNames(claimed: Claimed, expected: Expected, evidence: string[]): boolean | undefined {

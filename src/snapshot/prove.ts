@@ -29,6 +29,8 @@ export interface ProveOptions {
   readonly tokens?: readonly NamedToken[];
   readonly expectedCaHashes?: readonly string[];
   readonly expectedNodes?: readonly string[];
+  /** CAs that this cluster's own tokens name; they can only speak for a snapshot. */
+  readonly namedCaHashes?: readonly string[];
   /** UID of kube-system in this cluster. */
   readonly expectedClusterUid?: string;
   /** Version of the K3s that would restore it. */
@@ -170,6 +172,7 @@ async function proveEtcd(
     caHashes: options.expectedCaHashes,
     nodes: options.expectedNodes,
     clusterUid: options.expectedClusterUid,
+    namedCaHashes: options.namedCaHashes,
   };
   const claimed = { caHash: draft.caHash, nodes: content.nodes.map((node) => node.name), clusterUid: draft.clusterUid };
   draft.identity = identify(claimed, expected, findings);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll } from 'vitest';
 
@@ -15,19 +16,23 @@ export interface Faults {
 
 /** A small S3 of one bucket: ListObjectsV2 in pages, GetObject with Range and If-Match. It checks no signature. */
 export class TestS3 {
-  readonly objects = new Map<string, { body: Buffer; modified: number }>();
+  readonly objects = new Map<string, { body: Buffer; modified: number; meta: Record<string, string> }>();
   readonly requests: { method: string; url: string; range: string | undefined; authorization: string }[] = [];
   faults: Faults = {};
   pageSize = 1000;
   #server: Server;
   port = 0;
 
-  private constructor(readonly bucket: string) {
-    this.#server = createServer((request, response) => this.#answer(request, response));
+  private constructor(
+    readonly bucket: string,
+    tls: { key: Buffer; cert: Buffer } | undefined,
+  ) {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => this.#answer(request, response);
+    this.#server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
   }
 
-  static async start(bucket = 'k3s-backups'): Promise<TestS3> {
-    const s3 = new TestS3(bucket);
+  static async start(bucket = 'k3s-backups', tls?: { key: Buffer; cert: Buffer }): Promise<TestS3> {
+    const s3 = new TestS3(bucket, tls);
     await new Promise<void>((resolve) => s3.#server.listen(0, '127.0.0.1', resolve));
     s3.port = (s3.#server.address() as AddressInfo).port;
     afterAll(() => s3.stop());
@@ -38,8 +43,8 @@ export class TestS3 {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  put(key: string, body: Buffer, modified = Date.UTC(2026, 10, 22)): void {
-    this.objects.set(key, { body, modified });
+  put(key: string, body: Buffer, modified = Date.UTC(2026, 10, 22), meta: Record<string, string> = {}): void {
+    this.objects.set(key, { body, modified, meta });
   }
 
   stop(): void {
@@ -76,6 +81,7 @@ export class TestS3 {
       this.#error(response, 404, 'NoSuchKey');
       return;
     }
+    for (const [name, value] of Object.entries(object.meta)) response.setHeader(`x-amz-meta-${name}`, value);
     this.#object(request, response, object.body, range);
   }
 
@@ -96,6 +102,10 @@ export class TestS3 {
       'content-type': 'application/octet-stream',
       ...(found === null ? {} : { 'content-range': `bytes ${from}-${to - 1}/${body.length}` }),
     });
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
     const drop = this.faults.dropAfter;
     if (drop !== undefined && drop.times > 0 && part.length > drop.bytes) {
       drop.times--;
