@@ -15,6 +15,7 @@ export {
   usable,
 } from './catalogue.js';
 export { fetchAndProve } from './client.js';
+export { findCredentials } from './credentials.js';
 export { fetchHead, type Source } from './fetch.js';
 export { assess, type CatalogueHealth, type Gap, KEEP, type Retention } from './health.js';
 export { type BackupKind, type BackupName, nearest, parseTime, readName } from './names.js';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { BucketConfig } from '../backups/index.js';
+import { type BucketConfig, findCredentials } from '../backups/index.js';
 import { EXIT, ProblemError } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
 import { type AskSecret, readSecret, type SecretSource } from '../inventory/secrets.js';
@@ -48,17 +48,13 @@ export class Secrets {
   async bucket(): Promise<BucketConfig | undefined> {
     const { bucket } = this.inventory;
     if (bucket === undefined) return undefined;
-    const { credentials, caFile, ...rest } = bucket;
+    const { credentials, caFile, through: _through, ...rest } = bucket;
+    const ca = caFile === undefined ? {} : { ca: await readCa(caFile) };
     if (credentials.kind !== 'keys') {
-      throw new ProblemError(
-        {
-          id: 'bucket-credentials',
-          what: 'The bucket has no credentials of its own in the inventory.',
-          where: this.inventory.file,
-          next: 'Name them: bucket: { credentials: { accessKeyId: env:S3_ACCESS_KEY, secretAccessKey: env:S3_SECRET_KEY } }',
-        },
-        EXIT.usage,
-      );
+      const profile = credentials.kind === 'profile' ? credentials.profile : undefined;
+      const found = await findCredentials(bucket.region, profile);
+      for (const secret of Object.values(found)) this.book.add(secret);
+      return { ...rest, ...ca, credentials: found };
     }
     const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
       this.read(credentials.accessKeyId, 'access key of the bucket'),
@@ -69,8 +65,26 @@ export class Secrets {
     ]);
     return {
       ...rest,
-      ...(caFile === undefined ? {} : { ca: await readFile(caFile, 'utf8') }),
+      ...ca,
       credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
     };
+  }
+}
+
+async function readCa(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new ProblemError(
+      {
+        id: 'ca-unreadable',
+        what: `The CA file of the bucket cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
+        where: file,
+        left: 'Nothing was changed.',
+        next: 'Correct bucket.caFile in the inventory, or put the file there.',
+      },
+      EXIT.usage,
+      { cause },
+    );
   }
 }

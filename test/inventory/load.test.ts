@@ -37,6 +37,23 @@ describe('the shipped example', () => {
   });
 });
 
+describe('the way to the bucket', () => {
+  const bucket = (through: string): string =>
+    `${HEAD}bucket: { endpoint: https://s3.example.org, bucket: b12, through: ${through} }\n`;
+
+  it('is any, or a host of the file; another name is a mistake with its place', () => {
+    expect(parseInventory(bucket('any'), FILE, '/home/ops').bucket?.through).toBe('any');
+    expect(parseInventory(bucket('cp1'), FILE, '/home/ops').bucket?.through).toBe('cp1');
+    expect(mistakesOf(bucket('cp9'))).toEqual([
+      {
+        where: `${FILE}:5:67`,
+        what: 'through "cp9" is neither the name of a host in this file nor any.',
+        next: expect.stringContaining('through: any'),
+      },
+    ]);
+  });
+});
+
 describe('defaults', () => {
   it('are all filled in', () => {
     const inventory = parseInventory(

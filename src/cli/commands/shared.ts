@@ -10,6 +10,7 @@ import type { Inventory } from '../../inventory/types.js';
 import { sha256 } from '../../k3s/ask.js';
 import { k3sPaths } from '../../k3s/paths.js';
 import { type Hosts, openHosts } from '../../remote/hosts.js';
+import { terminalAsk } from '../ask-terminal.js';
 import { BackupDesk, type Expectation } from '../backup-desk.js';
 import { clusterOf } from '../cluster-of.js';
 import { Ledger } from '../ledger.js';
@@ -70,11 +71,13 @@ export interface OpenDesk {
 /** Opens a desk of backups. No host is connected to before one is wanted. */
 export function openDesk(inventory: Inventory, options: DeskOptions): OpenDesk {
   const book = new SecretBook();
-  const hosts = options.hosts ? openHosts(inventory, { warn: err, clock: systemClock }) : undefined;
+  const ask = terminalAsk(process.stdin, process.stderr);
+  const asking = ask === undefined ? {} : { ask };
+  const hosts = options.hosts ? openHosts(inventory, { warn: err, clock: systemClock, ...asking }) : undefined;
   const one = hosts === undefined ? undefined : (name: string) => hosts.get(name);
   const desk = new BackupDesk({
     inventory,
-    secrets: new Secrets(inventory, book, undefined, err),
+    secrets: new Secrets(inventory, book, ask, err),
     spool: options.spool,
     ...(one === undefined ? {} : { hosts: one }),
     ...(inventory.drill ? {} : { ledger: new Ledger(stateDir(), inventory.cluster) }),
