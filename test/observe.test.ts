@@ -76,51 +76,48 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-describe.each([[['healthy']], [[]]] as [FaultName[]][])(
-  'a cluster that is looked at (%s)',
-  (faults) => {
-    async function looked(name: string): Promise<Twins> {
-      twins = new Twins(faults);
-      await twins.listen(`${faults.join('-')}-${name}`);
-      await twins.pass(20_000);
-      return twins;
+describe.each([[['healthy']], [[]]] as [FaultName[]][])('a cluster that is looked at (%s)', (faults) => {
+  async function looked(name: string): Promise<Twins> {
+    twins = new Twins(faults);
+    await twins.listen(`${faults.join('-')}-${name}`);
+    await twins.pass(20_000);
+    return twins;
+  }
+
+  test('is the same after a survey', async () => {
+    const { serving } = await looked('survey');
+    const facts = await lookOnce(await loadInventory({ file: serving.inventory }));
+    expect(facts['node-1']?.service?.version).toBe('v1.35.0+k3s1');
+    expect(twins.differences()).toEqual([]);
+  });
+
+  test('is the same after `blackstart plan full-restore`', async () => {
+    const { serving } = await looked('plan');
+    const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    try {
+      expect(await run(['--inventory', serving.inventory, 'plan', 'full-restore', '--format', 'shell'])).toBe(0);
+      expect(out.mock.calls.join('')).toContain('--cluster-reset');
+    } finally {
+      out.mockRestore();
     }
+    expect(twins.differences()).toEqual([]);
+  });
 
-    test('is the same after a survey', async () => {
-      const { serving } = await looked('survey');
-      const facts = await lookOnce(await loadInventory({ file: serving.inventory }));
-      expect(facts['node-1']?.service?.version).toBe('v1.35.0+k3s1');
-      expect(twins.differences()).toEqual([]);
-    });
-
-    test('is the same after `blackstart plan full-restore`', async () => {
-      const { serving } = await looked('plan');
-      const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-      try {
-        expect(await run(['--inventory', serving.inventory, 'plan', 'full-restore', '--format', 'shell'])).toBe(0);
-        expect(out.mock.calls.join('')).toContain('--cluster-reset');
-      } finally {
-        out.mockRestore();
-      }
-      expect(twins.differences()).toEqual([]);
-    });
-
-    test('is the same while a console observes it', async () => {
-      const { serving } = await looked('session');
-      const inventory = await loadInventory({ file: serving.inventory });
-      const session = new Session({ inventory, state: join(folder, 'observing'), observe: true, interactive: false });
-      session.start();
-      const { store, runner } = session;
-      await until(() => Object.keys(store.getState().live).length === 5);
-      await until(() => store.getState().backups.state === 'listed');
-      runner.chooseScenario('full-restore');
-      expect(() => runner.begin()).toThrow(/observes only/);
-      await expect(runner.openGate()).rejects.toThrow(/observes only/);
-      const first = store.getState().live['node-1']?.seenAt ?? 0;
-      for (let round = 0; round < 6; round++) await twins.pass(5_000);
-      await until(() => (store.getState().live['node-1']?.seenAt ?? 0) > first);
-      await session.close();
-      expect(twins.differences()).toEqual([]);
-    });
-  },
-);
+  test('is the same while a console observes it', async () => {
+    const { serving } = await looked('session');
+    const inventory = await loadInventory({ file: serving.inventory });
+    const session = new Session({ inventory, state: join(folder, 'observing'), observe: true, interactive: false });
+    session.start();
+    const { store, runner } = session;
+    await until(() => Object.keys(store.getState().live).length === 5);
+    await until(() => store.getState().backups.state === 'listed');
+    runner.chooseScenario('full-restore');
+    expect(() => runner.begin()).toThrow(/observes only/);
+    await expect(runner.openGate()).rejects.toThrow(/observes only/);
+    const first = store.getState().live['node-1']?.seenAt ?? 0;
+    for (let round = 0; round < 6; round++) await twins.pass(5_000);
+    await until(() => (store.getState().live['node-1']?.seenAt ?? 0) > first);
+    await session.close();
+    expect(twins.differences()).toEqual([]);
+  });
+});
