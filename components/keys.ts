@@ -99,7 +99,7 @@ export const KEYS: readonly KeySpec[] = [
     id: 'enter',
     keys: 'enter',
     press: ['return'],
-    label: 'choose',
+    label: 'choose, open',
     footer: 1,
     when: (state, view) => !begun(state) || view.focus === 'plan' || view.focus === 'backups' || view.focus === 'nodes',
   },
@@ -128,7 +128,7 @@ export const KEYS: readonly KeySpec[] = [
     keys: 'p',
     press: ['p'],
     label: 'pause after this step',
-    acts: true,
+
     footer: 6,
     when: (state) => begun(state) && !ended(state),
   },
