@@ -3,8 +3,16 @@ import type { Answer, ExecCommand, TaskCommand } from '../incident/command.js';
 import type { GateCheck, Judgement, Question, StepContext } from '../incident/step.js';
 import type { Ports } from './ports.js';
 
-/** Asking a question: sends what it asks, all at once, and lets its pure judge decide. */
+/**
+ * Asking a question: sends what it asks, all at once, and lets its pure judge decide. The answers of one look are not from one
+ * moment: a unit that ends in between is seen ended, and its receipt not yet. So a failure counts when a second look agrees.
+ */
 export async function ask(ports: Ports, question: Question, context: StepContext, signal: AbortSignal): Promise<Asked> {
+  const first = await look(ports, question, context, signal);
+  return first.judgement.answer === 'failed' ? look(ports, question, context, signal) : first;
+}
+
+async function look(ports: Ports, question: Question, context: StepContext, signal: AbortSignal): Promise<Asked> {
   const commands = question.ask(context);
   const answers = await Promise.all(commands.map((command) => answerOf(ports, command, context.host, signal)));
   return { judgement: question.judge(answers, context), silent: answers.some((one) => one.silent !== undefined) };

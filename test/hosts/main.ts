@@ -28,7 +28,6 @@ async function prepare(places: Places, etcd: string): Promise<void> {
   cpSync(`${compiled}/test`, `${places.code}/test`, { recursive: true });
   if (existsSync(`${compiled}/scenarios`))
     cpSync(`${compiled}/scenarios`, `${places.code}/scenarios`, { recursive: true });
-  cpSync(`${repository}/src/practice/data`, `${places.code}/src/practice/data`, { recursive: true });
   cpSync(`${repository}/node_modules/yaml`, `${places.code}/node_modules/yaml`, { recursive: true });
   copyFileSync(`${repository}/package.json`, `${places.code}/package.json`);
   copyFileSync(process.execPath, `${places.code}/node`);

@@ -1,6 +1,6 @@
 // `npm run test:hosts`: compiles the lab and its stand-in for K3s, then hands over to `main.ts`.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,8 @@ try {
     },
   );
   if (tsc.status === 0) {
-    for (const name of ['node_modules', 'package.json', 'src/practice/data']) symlinkSync(join(root, name), join(out, name));
+    for (const name of ['node_modules', 'package.json']) symlinkSync(join(root, name), join(out, name));
+    cpSync(join(root, 'src/practice/data'), join(out, 'src/practice/data'), { recursive: true });
     const main = spawnSync(process.execPath, [join(out, 'test/hosts/main.js'), root, out, ...process.argv.slice(2)], {
       stdio: 'inherit',
     });
