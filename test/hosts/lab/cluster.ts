@@ -42,13 +42,28 @@ export class LabCluster {
       for (const name of readdirSync(folder))
         if (/^(etcd-old|tls)-\d/.test(name)) rmSync(`${folder}/${name}`, { recursive: true });
     for (const machine of this.lab.machines.values()) {
-      await machine.act(['systemctl', 'start', unitOf(machine)]);
+      await machine.act(['systemctl', 'start', '--no-block', unitOf(machine)]);
+      await this.active(machine);
       await machine.act(['systemctl', 'enable', '--quiet', unitOf(machine)]);
     }
     await until('three voters', async () => {
       const members = await this.members();
       return members.length === 3 && members.every((member) => !member.learner) ? true : undefined;
     });
+  }
+
+  /** Waits for K3s on a machine; in vain, it says what its journal says. */
+  async active(machine: Machine): Promise<void> {
+    const unit = unitOf(machine);
+    try {
+      await until(`${unit} on ${machine.host.name}`, async () =>
+        (await machine.inside(['systemctl', 'is-active', '--quiet', unit])).code === 0 ? true : undefined,
+      );
+    } catch (error) {
+      const journal = await machine.inside(['journalctl', '--no-pager', '--lines=30', '--output=cat', '--unit', unit]);
+      const etcd = await machine.inside(['tail', '-n', '10', '/run/k3s-stand-in-etcd.log']);
+      throw new Error(`${String(error)}\n${journal.stdout}\n${etcd.stdout}`);
+    }
   }
 
   /** Asks the first server whose etcd answers, through a real etcd client. */
