@@ -9,7 +9,6 @@ import {
   pick,
   type Source,
   spoolFromServer,
-  tokenHashesOf,
 } from '../backups/index.js';
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
@@ -23,7 +22,8 @@ import { BucketRoute, type DeskHosts } from './bucket-route.js';
 import type { Ledger } from './ledger.js';
 import { provenBackup, refusal } from './proven.js';
 import type { Secrets } from './secrets.js';
-import { caHashesOf, distinctTokens, SAFETY, type TokenSearch } from './tokens.js';
+import { namedCas, TokenDesk } from './token-desk.js';
+import type { TokenSearch } from './tokens.js';
 
 export interface BackupDeskOptions {
   readonly inventory: Inventory;
@@ -54,16 +54,12 @@ export interface DeskProof {
   readonly tokens: readonly NamedToken[];
 }
 
-/** How many of the newest objects are asked for their token hash when no token fits. */
-const HEADS = 60;
-/** The configured token, in messages. */
-const INVENTORY = 'the inventory';
-
 /** The one place that knows backups, secrets and the spool together: lists, fetches, proves, and keeps the token that opened. */
 export class BackupDesk implements TasksPort {
   #listing: Listing = { backups: [], remarks: [] };
-  #search: TokenSearch | undefined;
   readonly #route: BucketRoute;
+  /** Tokens at hand, and what they open. */
+  readonly tokens: TokenDesk;
   readonly #proven = new Map<string, { proof: ProvenBackup; token: Secret | undefined }>();
 
   constructor(private readonly options: BackupDeskOptions) {
@@ -73,6 +69,7 @@ export class BackupDesk implements TasksPort {
       config: () => secrets.bucket(),
       ...(hosts === undefined ? {} : { hosts }),
     });
+    this.tokens = new TokenDesk({ ...options, route: this.#route });
   }
 
   /** Everything that can be restored from, newest first, of every source at hand. Fails only when all of them fail. */
@@ -98,7 +95,7 @@ export class BackupDesk implements TasksPort {
     for (const { token } of this.#proven.values()) {
       if (token !== undefined && tokenHash(token) === hash) return token;
     }
-    const found = (await this.tokens(AbortSignal.timeout(30_000))).find((one) => tokenHash(one.token) === hash);
+    const found = (await this.tokens.all(AbortSignal.timeout(30_000))).find((one) => tokenHash(one.token) === hash);
     if (found !== undefined) return found.token;
     throw new ProblemError({
       id: 'token-missing',
@@ -154,7 +151,7 @@ export class BackupDesk implements TasksPort {
   ): Promise<DeskProof> {
     const { options } = this;
     const passphrase = backup.encrypted ? await this.#passphrase(backup.name) : undefined;
-    const search = expected?.withoutTokens === true ? [] : this.tokens(hooks.signal);
+    const search = expected?.withoutTokens === true ? [] : this.tokens.all(hooks.signal);
     const [tokens, source] = await Promise.all([search, this.#source(backup, hooks)]);
     const { proof, file } = await fetchAndProve(
       {
@@ -171,72 +168,22 @@ export class BackupDesk implements TasksPort {
     return { proof, file, tokens };
   }
 
-  /** Every token there is to try, the configured one first, each once. */
-  async tokens(signal: AbortSignal): Promise<NamedToken[]> {
-    const configured = await this.options.secrets.token();
-    const own = configured === undefined ? [] : [{ name: INVENTORY, token: configured }];
-    const search = await this.search(signal);
-    const known = configured === undefined ? undefined : tokenHash(configured);
-    const others = distinctTokens(search.found).filter((one) => one.hash !== known);
-    return [...own, ...others.map(({ host, file, token }) => ({ name: `${host}: ${file}`, token }))];
-  }
-
-  /** What the last look at the hosts found. */
-  get lastSearch(): TokenSearch | undefined {
-    return this.#search;
-  }
-
-  /** Hash of the token the inventory names; undefined where it names none. */
-  async configuredHash(): Promise<string | undefined> {
-    const configured = await this.options.secrets.token();
-    return configured === undefined ? undefined : tokenHash(configured);
-  }
-
-  /** What is found on hosts; asked anew each time, for a host may have come back. */
-  async search(signal: AbortSignal): Promise<TokenSearch> {
-    this.#search = await this.options.findTokens(signal);
-    return this.#search;
-  }
-
-  /**
-   * Listed backups that one of these tokens opens, as far as that is known without a download: K3s wrote the hash beside it, or it was
-   * proven on this machine before.
-   */
-  async openedBy(hashes: readonly string[], signal: AbortSignal): Promise<Backup[]> {
-    const { backups } = this.#listing;
-    const known = new Map<string, string>();
-    for (const { id, size, tokenHash: hash } of this.options.ledger?.entries() ?? []) {
-      const backup = backups.find((one) => one.id === id && one.size === size);
-      if (backup !== undefined && hash !== null) known.set(id, hash);
-    }
-    const config = await this.#route.config(signal).catch(() => undefined);
-    const objects = backups.filter((one) => one.place.source === 'bucket' && !known.has(one.id)).slice(0, HEADS);
-    if (config !== undefined && objects.length > 0) {
-      const keys = objects.map((one) => one.place.at);
-      const told = await tokenHashesOf(config, keys, signal).catch(() => new Map<string, string>());
-      for (const one of objects) {
-        const hash = told.get(one.place.at);
-        if (hash !== undefined) known.set(one.id, hash);
-      }
-    }
-    return backups.filter((one) => hashes.includes(known.get(one.id) ?? ''));
-  }
-
   /** What the caller knows, what tokens say of the CA, and what earlier proofs showed. */
   #expected(expected: Expectation, tokens: readonly NamedToken[]): FetchRequest['prove'] {
     const past = this.options.ledger?.identity();
-    // A safety copy or an agent's file may be a leftover of another cluster; what the servers use and the operator gave is not.
-    const own = tokens.filter(
-      ({ name }) => name === INVENTORY || (/\/server\/token$/.test(name) && !name.includes(SAFETY)),
-    );
     const clusterUid = expected.clusterUid ?? past?.clusterUid;
     return {
       expectedNodes: expected.nodes ?? [],
       expectedCaHashes: [...new Set([...(expected.caHashes ?? []), ...(past?.caHashes ?? [])])],
-      namedCaHashes: caHashesOf(own.map((one) => one.token)),
+      namedCaHashes: namedCas(tokens),
       ...(clusterUid === undefined ? {} : { expectedClusterUid: clusterUid }),
       ...(expected.installedK3s === undefined ? {} : { installedK3s: expected.installedK3s }),
     };
+  }
+
+  /** Listed backups that one of these tokens opens, as far as that is known without a download. */
+  openedBy(hashes: readonly string[], signal: AbortSignal): Promise<Backup[]> {
+    return this.tokens.openable(this.#listing.backups, hashes, signal);
   }
 
   #have(task: TaskCommand): ProvenBackup {
@@ -274,7 +221,7 @@ export class BackupDesk implements TasksPort {
           }),
       },
     );
-    if (file === undefined) throw refusal(id, proof, await this.#others(proof, tokens, signal), this.#search);
+    if (file === undefined) throw refusal(id, proof, await this.#others(proof, tokens, signal), this.tokens.lastSearch);
     const proven = provenBackup(id, file, proof);
     const opener = tokens.find((one) => one.name === proof.token.candidate)?.token;
     this.#proven.set(id, { proof: proven, token: opener });
@@ -284,10 +231,8 @@ export class BackupDesk implements TasksPort {
   /** Where no token fits: backups that one of those at hand does open. */
   async #others(proof: Proof, tokens: readonly NamedToken[], signal: AbortSignal): Promise<Backup[]> {
     if (!proof.problems.some((one) => one.id === 'token-wrong')) return [];
-    return this.openedBy(
-      tokens.flatMap((one) => tokenHash(one.token) ?? []),
-      signal,
-    );
+    const hashes = tokens.flatMap((one) => tokenHash(one.token) ?? []);
+    return this.openedBy(hashes, signal);
   }
 
   async #passphrase(name: string): Promise<Secret> {

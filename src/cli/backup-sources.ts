@@ -78,7 +78,7 @@ async function settle(what: string, listing: Promise<readonly Backup[]>): Promis
 function listingOf(results: readonly SourceResult[], route: BucketRoute): Listing {
   const backups = merge(results.map((one) => one.backups));
   const failed = results.filter((one) => one.problem !== undefined);
-  const remarks = failed.map(({ what, problem }) => `${what} gave no list: ${toProblem(problem).what}`);
+  const remarks = failed.map(({ what, problem }) => `${what} gave no list: ${reasonOf(problem, PATIENCE)}`);
   if (route.remark !== undefined) remarks.unshift(route.remark);
   const [newest] = backups;
   const outside = suggested(backups);
@@ -87,6 +87,12 @@ function listingOf(results: readonly SourceResult[], route: BucketRoute): Listin
       remarks.unshift(`${newest.place.holder} holds a newer one than those stored elsewhere: ${newest.id}`);
   }
   return { backups, remarks };
+}
+
+/** Why a host or a source gave nothing, without the command that was waiting. */
+export function reasonOf(thrown: unknown, limitMs: number): string {
+  const { id, what } = toProblem(thrown);
+  return id === 'host-timeout' || id === 'command-timeout' ? `no answer within ${limitMs / 1000} s.` : what;
 }
 
 /** The snapshots K3s took by itself on a server; none where the folder is not there. Only looks. */

@@ -7,6 +7,7 @@ import { parseEntries } from '../k3s/listing.js';
 import { type K3sPaths, k3sPaths, unitEnvFiles } from '../k3s/paths.js';
 import { parseUnit } from '../k3s/systemd.js';
 import { parseToken, tokenHash } from '../snapshot/index.js';
+import { reasonOf } from './backup-sources.js';
 import type { DeskHosts } from './bucket-route.js';
 import type { SecretBook } from './secret-book.js';
 
@@ -51,7 +52,7 @@ export async function findTokens(
         return await look.all();
       } catch (thrown) {
         signal.throwIfAborted();
-        silent.push({ host: about.name, why: thrown instanceof Error ? thrown.message : String(thrown) });
+        silent.push({ host: about.name, why: reasonOf(thrown, QUICK) });
         return look.found;
       }
     }),

@@ -26,8 +26,17 @@ export interface Practice {
   with(name: string, change: (text: string) => string): string;
 }
 
-/** A practice cluster in a process of its own, as a drill starts it. */
-export async function practice(...faults: string[]): Promise<Practice> {
+const running = new Map<string, Promise<Practice>>();
+
+/** A practice cluster in a process of its own, as a drill starts it; one for all tests of a file that want the same and only look. */
+export function practice(...faults: string[]): Promise<Practice> {
+  const key = faults.join();
+  const known = running.get(key) ?? startPractice(faults);
+  running.set(key, known);
+  return known;
+}
+
+async function startPractice(faults: readonly string[]): Promise<Practice> {
   const directory = folder();
   const args = [built('practice/main.js'), '--dir', directory, ...faults.flatMap((fault) => ['--fault', fault])];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -63,7 +63,8 @@ function silent(name: string): ProblemError {
   return new ProblemError({ id: 'host-unreachable', what: `${name} cannot be reached.`, next: 'Switch it on.' });
 }
 
-function answer(argv: readonly string[], files: Readonly<Record<string, string | Buffer>>): string | undefined {
+function answer(sent: readonly string[], files: Readonly<Record<string, string | Buffer>>): string | undefined {
+  const argv = sent[0] === 'env' ? sent.slice(2) : sent;
   const path = argv[1] ?? '';
   if (argv[0] === 'cat') return files[path]?.toString();
   if (argv[0] === 'systemctl') return files['systemctl show']?.toString() ?? 'LoadState=loaded\n';

@@ -39,8 +39,8 @@ export async function tokensCommand(backup: string | undefined, options: TokensO
       });
       line.clear();
       const needed = 'proof' in proven ? proven.proof.token.expectedHash : null;
-      const { found, silent } = desk.lastSearch ?? (await desk.search(signal));
-      const configured = 'proof' in proven ? await desk.configuredHash() : undefined;
+      const { found, silent } = desk.tokens.lastSearch ?? (await desk.tokens.search(signal));
+      const configured = 'proof' in proven ? await desk.tokens.configuredHash() : undefined;
       const rows: Row[] = [
         ...(configured === undefined ? [] : [row('inventory', 'token:', configured, needed)]),
         ...found.map((one: FoundToken) => row(one.host, one.file, one.hash, needed)),
