@@ -5,7 +5,7 @@ import { loadInventory } from '../../../src/inventory/load.js';
 import { createPracticeCluster } from '../../../src/practice/cluster.js';
 import type { Serving } from '../../../src/practice/serve.js';
 import type { ExecResult, Host } from '../../../src/remote/host.js';
-import { type Hosts, openHosts } from '../../../src/remote/hosts.js';
+import { type Hosts, type OpenHostsOptions, openHosts } from '../../../src/remote/hosts.js';
 import { writeInventory } from './inventory.js';
 import { Lab } from './lab.js';
 
@@ -19,13 +19,13 @@ export class BothKinds {
     private readonly folder: string,
   ) {}
 
-  static async open(): Promise<BothKinds> {
+  static async open(options: Pick<OpenHostsOptions, 'keepaliveMs'> = {}): Promise<BothKinds> {
     const lab = await Lab.boot();
     const folder = mkdtempSync(join(tmpdir(), 'blackstart-practice-'));
     const serving = await createPracticeCluster({ faults: ['healthy'], speed: 20 }).listen(folder);
     const practice = openHosts(await loadInventory({ file: serving.inventory }));
     const file = writeInventory(lab, { backups: `snapshots: { folder: ${lab.home} }` });
-    return new BothKinds(lab, openHosts(await loadInventory({ file })), practice, serving, folder);
+    return new BothKinds(lab, openHosts(await loadInventory({ file }), options), practice, serving, folder);
   }
 
   get practiceHost(): Host {
