@@ -4,7 +4,7 @@ import { type GateCheck, type GateSpec, HERE, type Scenario, type StepContext } 
 import { diskFree, diskUsed } from '../src/k3s/ask.js';
 import { parseDf } from '../src/k3s/listing.js';
 import { restartAgents } from './steps/agents.js';
-import { freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
+import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
 import { deliver, roomNeeded } from './steps/deliver.js';
 import { fetchAndProve, identityCheck, provenBackup } from './steps/fetch.js';
 import { agentsIn, nodeNameOf, onlyPrimary, pathsOf, peersOf, serversIn } from './steps/hosts.js';
@@ -40,6 +40,27 @@ function tokenCheck(host: string): GateCheck {
           : failed([
               `it would start with token ${service.tokenHash} from ${service.tokenFrom ?? 'its configuration'}, the snapshot needs ${opened ?? 'another'}`,
             ]);
+      },
+    },
+  };
+}
+
+/** A peer with another cluster's CA cannot join; its certificates have to go aside first (facts 1.10). */
+function caCheck(host: string): GateCheck {
+  return {
+    title: 'has the CA of the restored cluster',
+    host,
+    question: {
+      ask: () => [],
+      judge: (_answers, context) => {
+        const restored = provenBackup(context)?.caHash;
+        const own = context.facts(host).caHash;
+        if (restored === undefined || restored === null || own === undefined || own === restored)
+          return yes(['same CA, or none yet']);
+        const { tls, cred } = pathsOf(context, host);
+        return failed([
+          `its server-ca.crt is ${own.slice(0, 12)}, the backup holds ${restored.slice(0, 12)}: move ${tls} and ${cred} aside there, then open the gate again`,
+        ]);
       },
     },
   };
@@ -181,7 +202,7 @@ const gates: readonly GateSpec[] = [
     loses: () => 'the way back: after this the restored cluster is the only one',
     keeps: (context) => `server/db/etcd.pre-rejoin-${context.runId} on each of them`,
     undo: 'none: this is the point of no return',
-    checks: (context) => peersOf(context).map(tokenCheck),
+    checks: (context) => peersOf(context).flatMap((host) => [tokenCheck(host), caCheck(host)]),
   },
   {
     id: 'cleanup',
@@ -262,7 +283,7 @@ export const fullRestore: Scenario = {
       title: 'Clean up',
       hosts: (context) => [...serversIn(context), ...agentsIn(context)],
       order: () => 'together',
-      steps: [removeOverrides],
+      steps: [removeOverrides, forgetUnits],
     },
     { id: 'leftovers', title: 'What is left over', hosts: serversIn, order: () => 'together', steps: [listLeftovers] },
   ],
@@ -297,6 +318,8 @@ function unfit(context: StepContext, primary: string): string[] {
   const facts = context.facts(primary);
   const why: string[] = [];
   if (!facts.reachable) return why;
+  if (facts.lacks !== undefined)
+    why.push(`${primary} has no ${facts.lacks.join(', ')}, which tells how etcd is there: install it.`);
   if (facts.data?.tombstone === true) {
     why.push(
       `${primary} was removed from the cluster earlier (tombstone in db/etcd): choose another server, or move that file aside first.`,

@@ -1,10 +1,12 @@
 import { act, look } from '../../src/incident/command.js';
-import type { Step } from '../../src/incident/step.js';
-import { diskUsedBelow, listDirectory, statFile } from '../../src/k3s/ask.js';
+import type { Step, StepContext } from '../../src/incident/step.js';
+import { diskUsedBelow, listDirectory, showUnit, statFile } from '../../src/k3s/ask.js';
 import { asideData, parseEntries, parseSizes } from '../../src/k3s/listing.js';
+import { parseUnit } from '../../src/k3s/systemd.js';
 import { k3sProgram, pathsOf } from './hosts.js';
 import { at, bytes, minutes, no, seconds, silence, yes } from './judge.js';
 import { overrideFiles } from './rejoin.js';
+import { unitName } from './unit.js';
 
 /** Removes what the restore placed for itself; data moved aside stays and is listed. */
 export const removeOverrides: Step = {
@@ -34,6 +36,48 @@ export const removeOverrides: Step = {
   lookup: [],
 };
 
+/** Our transient units of a host: they stay loaded after they ended, so that their end can be read. */
+function unitsOf(context: StepContext): string[] {
+  return ['save', 'reset'].flatMap((step) => {
+    const attempts = Number(context.known(step, 'attempt') ?? 0);
+    return Array.from(
+      { length: attempts },
+      (_, index) => `${unitName({ ...context, attempt: index + 1 }, step)}.service`,
+    );
+  });
+}
+
+export const forgetUnits: Step = {
+  id: 'units',
+  title: 'Let go of our units',
+  runbook: 'not on paper',
+  effect: 'change',
+  why: 'Their receipts stay in /var/lib/blackstart; the units themselves have ended and only fill the list.',
+  gate: 'cleanup',
+  when: (context) => (unitsOf(context).length === 0 ? { run: 'no', because: 'none ran here' } : { run: 'yes' }),
+  done: {
+    ask: (context) => unitsOf(context).map((unit) => look(showUnit(unit, ['LoadState', 'ActiveState']))),
+    judge: (answers) => {
+      const quiet = silence(answers);
+      if (quiet !== undefined) return quiet;
+      const loaded = answers.filter((answer) => parseUnit(answer.stdout).load === 'loaded').length;
+      return loaded === 0 ? yes(['no unit of ours is loaded']) : no(`${loaded} of our units still loaded`);
+    },
+  },
+  // One that failed is not stopped by `stop`, one that ended well is not known to `reset-failed`.
+  run: (context) =>
+    unitsOf(context).flatMap((unit) => [
+      act(['systemctl', 'stop', unit], { expect: [0, 5] }),
+      act(['systemctl', 'reset-failed', unit], { expect: [0, 1] }),
+    ]),
+  pollMs: 1000,
+  expectMs: seconds(1),
+  withinMs: minutes(2),
+  undo: { none: 'they had ended' },
+  lookup: [],
+  skippable: 'They go with the next reboot.',
+};
+
 /** A backup of the restored state, so that the next incident does not begin from the old one. */
 export const freshSnapshot: Step = {
   id: 'fresh-snapshot',
@@ -56,9 +100,21 @@ export const freshSnapshot: Step = {
     },
   },
   run: (context) => [
-    act(['timeout', '120', k3sProgram(context), 'etcd-snapshot', 'save', '--name', `restored-${context.runId}`], {
-      timeoutMs: minutes(3),
-    }),
+    act(
+      [
+        'timeout',
+        '120',
+        k3sProgram(context),
+        'etcd-snapshot',
+        'save',
+        ...snapshotDataDir(context),
+        '--name',
+        `restored-${context.runId}`,
+      ],
+      {
+        timeoutMs: minutes(3),
+      },
+    ),
   ],
   pollMs: 1000,
   expectMs: seconds(3),
@@ -67,6 +123,10 @@ export const freshSnapshot: Step = {
   lookup: ['87', '88'],
   skippable: 'Take one by hand as soon as the cluster is calm.',
 };
+
+/** Found in the config files by itself; given in the unit's arguments it has to be repeated. */
+const snapshotDataDir = (context: StepContext): string[] =>
+  pathsOf(context).dataDir === '/var/lib/rancher/k3s' ? [] : [`--data-dir=${pathsOf(context).dataDir}`];
 
 /** What stays on every server, with sizes, for the report. */
 export const listLeftovers: Step = {

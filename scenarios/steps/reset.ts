@@ -72,7 +72,7 @@ const resetDone: Question = {
     look(statFile(pathsOf(context).resetFlag)),
     look(listDirectory(pathsOf(context).db)),
   ],
-  judge: (answers) => {
+  judge: (answers, context) => {
     const quiet = silence(answers);
     if (quiet !== undefined) return quiet;
     const unit = readUnit(answers);
@@ -80,7 +80,7 @@ const resetDone: Question = {
     if (isJudgement(unit)) return unit.underWay === true ? { ...unit, evidence: stages(at(answers, 3).stdout) } : unit;
     const flag = at(answers, 4).code === 0;
     const moved = unit.receipt?.moved ?? /Pre-restore etcd database moved to ([^ "]*)/.exec(unit.output)?.[1];
-    const learned = { moved: moved ?? '', aside: aside.map((one) => one.name) };
+    const learned = { moved: moved ?? '', aside: aside.map((one) => one.name), attempt: context.attempt };
     if (unit.receipt?.marker === true && unit.receipt.exit === 0 && flag) {
       return yes(
         [

@@ -42,6 +42,9 @@ export const startPrimary: Step = {
   lookup: ['2', '8', '40'],
 };
 
+const runsAgent = (context: StepContext): boolean =>
+  context.facts(context.host).service?.args.some((arg) => /^--disable-agent(=true)?$/.test(arg)) !== true;
+
 /** Six checks; none of them alone is enough (R18, R29, R30, R32). */
 const primaryHealthy: Question = {
   ask: (context) => [
@@ -76,7 +79,16 @@ const primaryHealthy: Question = {
       [found.length === 1, 'exactly one member', `${found.length} members`],
       [at(answers, 3).code === 0 && at(answers, 3).stdout.trim().startsWith('ok'), 'API ready', 'API not ready'],
       [at(answers, 4).code !== 0, 'reset-flag gone', 'reset-flag still there'],
-      [own?.ready === 'True', `Node ${own?.name ?? ''} Ready`, `own Node ${own?.ready ?? 'not seen'}`],
+      // A server that runs no agent has no Node.
+      ...(runsAgent(context)
+        ? [
+            [own?.ready === 'True', `Node ${own?.name ?? ''} Ready`, `own Node ${own?.ready ?? 'not seen'}`] as [
+              boolean,
+              string,
+              string,
+            ],
+          ]
+        : []),
     ];
     const missing = checks.filter(([ok]) => !ok);
     const evidence = checks.map(([ok, good, bad]) => (ok ? good : `not yet: ${bad}`));
@@ -100,6 +112,8 @@ export const verifyPrimary: Step = {
   withinMs: minutes(16),
   undo: { none: 'it only looks' },
   lookup: ['2', '8', '12', '37', '40', '57'],
+  skippable:
+    'Only where it is known why a check cannot come true: the other servers would join a server that is not fully healthy.',
 };
 
 /** Seconds since the epoch of the restored server's start, for what must have happened after it. */

@@ -166,6 +166,14 @@ const names = (items: readonly Item[]): string => {
 
 const testPodName = (context: StepContext): string => `blackstart-test-${context.runId}`;
 
+/** The image is known to be on this node; taints of control plane nodes must not keep the pod away. */
+const onThisNode = (context: StepContext) => ({
+  spec: {
+    nodeSelector: { 'kubernetes.io/hostname': nodeNameOf(context, context.host) },
+    tolerations: [{ operator: 'Exists' }],
+  },
+});
+
 /** A pod from an image that is on the node already: a restore must not need a registry. The runbook's `-it` needs a terminal and can lose output. */
 export const testPod: Step = {
   id: 'test-pod',
@@ -200,6 +208,7 @@ export const testPod: Step = {
         `--image=${String(context.learned('test-image', 'image', context.choices.primary ?? context.host))}`,
         '--image-pull-policy=Never',
         '--restart=Never',
+        `--overrides=${JSON.stringify(onThisNode(context))}`,
       ),
       { expect: [0, 1] },
     ),

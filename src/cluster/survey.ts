@@ -47,8 +47,9 @@ async function survey(about: ClusterHost, ask: AskHost): Promise<HostFacts> {
   const date = await ask(['date', '+%s.%N'], { root: false });
   const took = Date.now() - sent;
   const paths = k3sPaths(about.dataDir, about.service);
-  const [identity, unitSaid, sockets, processes] = await Promise.all([
+  const [identity, curl, unitSaid, sockets, processes] = await Promise.all([
     identityOf(ask),
+    ask(['curl', '--version'], { root: false }),
     ask(showUnit(paths.unit)),
     ask(listSockets()),
     ask(listProcesses()),
@@ -60,6 +61,7 @@ async function survey(about: ClusterHost, ask: AskHost): Promise<HostFacts> {
   return {
     reachable: true,
     ...identity,
+    ...(curl.code === 0 ? {} : { lacks: ['curl'] }),
     // Where systemd is not running `systemctl show` fails; a unit that does not exist is shown as not-found.
     init: unitSaid.code === 0 ? 'systemd' : 'other',
     // One command there and back, now; what the connection measured when it was made may be long ago.

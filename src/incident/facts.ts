@@ -60,6 +60,8 @@ export interface HostFacts {
   readonly machineId?: string;
   readonly os?: string;
   readonly init?: 'systemd' | 'other';
+  /** Programs the plan needs and this host has not. */
+  readonly lacks?: readonly string[];
   /** Host clock minus ours, in milliseconds. */
   readonly clockOffsetMs?: number;
   /** Free bytes where the data directory lies. */

@@ -4,12 +4,14 @@ import { UNIT_PROPERTIES } from './systemd.js';
 
 /** Argument lists that only look. Each is one simple command; none writes a byte on the host. */
 
+/** Timestamps come out in the host's zone unless told otherwise; `--timestamp=unix` is unknown before systemd 247. */
 export const showUnit = (unit: string, properties: readonly string[] = UNIT_PROPERTIES): string[] => [
+  'env',
+  'TZ=UTC',
   'systemctl',
   'show',
   unit,
   `--property=${properties.join(',')}`,
-  '--timestamp=unix',
 ];
 
 export const listSockets = (): string[] => ['ss', '-H', '-ltnp'];

@@ -47,10 +47,7 @@ export function parseProperties(text: string): Map<string, string> {
   return properties;
 }
 
-/**
- * `Sun 2026-11-22 10:11:35 UTC` or `@1795342295` as seconds since the epoch.
- * We ask with `--timestamp=unix`; systemd older than 247 ignores it and answers in the host's time zone, of which only UTC is understood.
- */
+/** `Sun 2026-11-22 10:11:35 UTC` (asked for with `TZ=UTC`) or `@1795342295`, as seconds since the epoch. */
 export function parseTimestamp(text: string | undefined): number | null {
   if (text === undefined || text === '' || text === 'n/a') return null;
   const unix = /^@(\d+)/.exec(text);

@@ -150,6 +150,10 @@ function supervisor(node: PracticeNode, path: string, user: string | undefined):
 
 /** `curl` to the health endpoints of this node and to other nodes' 6443; the words and codes are those of a-healthy and e-quorum-loss. */
 export const curl: Program = async (node, run) => {
+  if (run.argv[1] === '--version' || run.argv[1] === '-V') {
+    await run.output.out('curl 7.88.1 (x86_64-pc-linux-gnu)\n');
+    return 0;
+  }
   const options = parseOptions(run.argv, TABLE);
   const format = options.get('w') ?? options.get('write-out');
   const limit = Number(options.get('m') ?? options.get('max-time') ?? options.get('connect-timeout') ?? '0') * 1000;

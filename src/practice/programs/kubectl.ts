@@ -220,7 +220,7 @@ async function runPod(
   }
   const image = options.get('image') ?? '';
   const overrides = options.get('overrides') ?? '';
-  const wanted = /"nodeName"\s*:\s*"([^"]+)"/.exec(overrides)?.[1];
+  const wanted = /"(?:nodeName|kubernetes\.io\/hostname)"\s*:\s*"([^"]+)"/.exec(overrides)?.[1];
   // Only an image that is on the nodes already runs: nothing is pulled in a practice cluster.
   const runs = /busybox|pause/.test(image);
   lineage.pods.push({ namespace, name, image, command, node: wanted ?? node.name, created: node.now(), runs });
