@@ -1,5 +1,6 @@
 import { findStep } from '../../src/incident/plan.js';
 import { cellKey } from '../../src/incident/state.js';
+import { HERE } from '../../src/incident/step.js';
 import type { ConsoleState } from '../../src/store/store.js';
 import { type Line, labelled, line, seg } from '../line.js';
 import { clockSpan } from '../words.js';
@@ -24,7 +25,13 @@ export function troubleLines(state: ConsoleState, width: number): Line[] {
       ? `${step?.title ?? attention.step} takes longer than usual: ${waited}, expected ${clockSpan(step?.expectMs ?? 0)}. Nothing was stopped.`
       : (cell?.trouble?.what ?? `${step?.title ?? attention.step} ${attention.why}`);
   return [
-    ...labelled('step', `${step?.title ?? attention.step} on ${attention.host}`, width, 9, 'strong'),
+    ...labelled(
+      'step',
+      `${step?.title ?? attention.step}${attention.host === HERE ? '' : ` on ${attention.host}`}`,
+      width,
+      9,
+      'strong',
+    ),
     ...labelled(
       attention.why === 'late' ? 'late' : attention.why === 'doubt' ? 'in doubt' : 'failed',
       what,
@@ -35,6 +42,7 @@ export function troubleLines(state: ConsoleState, width: number): Line[] {
     ...(cell?.trouble?.left === undefined ? [] : labelled('left', cell.trouble.left, width, 9)),
     ...(cell?.trouble === undefined ? [] : labelled('next', cell.trouble.next, width, 9, 'accent')),
     ...(cell?.evidence ?? [])
+      .filter((text) => text !== what)
       .slice(0, 6)
       .flatMap((text, index) => labelled(index === 0 ? 'seen' : '', text, width, 9, 'dim')),
     [],
@@ -82,5 +90,6 @@ export function troubleChoices(state: ConsoleState): TroubleChoice[] {
                 : 'safe to repeat; asks first whether it is done',
           },
         ];
-  return [look, ...again, undo, ...skip, stop];
+  // Before the plan began nothing was changed: there is nothing to undo or to stop.
+  return incident.begun ? [look, ...again, undo, ...skip, stop] : [look, ...again, ...skip];
 }

@@ -111,6 +111,8 @@ export class BackupDesk implements TasksPort {
     } catch (error) {
       signal.throwIfAborted();
       const problem = toProblem(error);
+      // A secret that did not serve is asked for again at the next try; all others stay.
+      if (/passphrase|wrong-key|denied|token/.test(problem.id)) this.options.secrets.forget();
       return { ok: false, result: problem as unknown as Json, text: `${problem.what} ${problem.next}` };
     }
   }

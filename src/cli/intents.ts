@@ -56,6 +56,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
             .then(() => session.lookAt(host))
             .catch(() => undefined),
       ),
+    listBackups: () => refusing(() => void session.listBackups()),
     giveSecret: (id, text) => session.asking.answer(id, text),
     writeReport: () => writeReport(session),
     leave,

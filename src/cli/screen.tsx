@@ -30,6 +30,7 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
   const left = new Promise<void>((resolve) => {
     leave = resolve;
   });
+  // Kept on, not once: ink counts the listeners and would end the process itself, before anything is put away.
   const ended = (exit: number) => (): void => {
     code = exit;
     leave();
@@ -37,9 +38,9 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
   // The terminal went away without a signal (a killed window, a dropped login): leave, nothing can be drawn any more.
   process.stdout.on('error', ended(EXIT.terminated));
   process.stdin.on('error', ended(EXIT.terminated));
-  process.once('SIGINT', ended(EXIT.interrupted));
-  process.once('SIGTERM', ended(EXIT.terminated));
-  process.once('SIGHUP', ended(EXIT.terminated));
+  process.on('SIGINT', ended(EXIT.interrupted));
+  process.on('SIGTERM', ended(EXIT.terminated));
+  process.on('SIGHUP', ended(EXIT.terminated));
   const intents = sessionIntents(session, () => leave());
   session.start();
   try {

@@ -34,6 +34,11 @@ export class Secrets {
     return reading;
   }
 
+  /** Reads everything afresh from here on: what did not open something may have been mended. */
+  forget(): void {
+    this.#read.clear();
+  }
+
   passphrase(): Promise<Secret | undefined> {
     const source = this.inventory.passphrase;
     return source === undefined ? Promise.resolve(undefined) : this.read(source, 'passphrase of the backups');

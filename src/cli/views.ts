@@ -35,6 +35,8 @@ function against(state: string): { against?: string } {
       return { against: 'quorum holds: repair or replace the dead server instead, no data is lost' };
     case 'quorum-lost':
       return { against: 'a server may still have sound data: resetting on it would lose nothing' };
+    case 'unreachable':
+      return { against: 'nobody can tell yet: get the servers to answer first' };
     case 'not-etcd':
       return { against: 'this cluster does not use embedded etcd' };
     default:

@@ -10,6 +10,8 @@ export type ClusterState =
   | 'quorum-lost'
   | 'data-damaged'
   | 'total-loss'
+  | 'unreachable'
+  | 'unreachable'
   | 'not-etcd'
   | 'looking';
 
@@ -22,6 +24,9 @@ export interface Triage {
   /** What speaks for it, in sentences. */
   readonly evidence: readonly string[];
 }
+
+/** Problems of ours with a host, not the host's. */
+const OURS = /^(host-key-|login-refused|sudo-denied|ssh-)/;
 
 export function triage(cluster: Cluster, facts: Readonly<Record<string, HostFacts>>): Triage {
   const names = namesOf(cluster, 'server');
@@ -60,7 +65,17 @@ export function triage(cluster: Cluster, facts: Readonly<Record<string, HostFact
   }
   if (healthy.length === names.length) return { state: 'healthy', word: 'HEALTHY', evidence };
   if (healthy.length >= majority) return { state: 'degraded', word: 'DEGRADED', recommends: 'single-node', evidence };
-  if (reachable.length === 0) return { state: 'total-loss', word: 'TOTAL LOSS', recommends: 'full-restore', evidence };
+  // What keeps us out says nothing of the cluster: recommending on it would be guessing.
+  const shut = names.filter((name) => OURS.test(of(name).problem?.id ?? ''));
+  if (reachable.length === 0 || (shut.length > 0 && healthy.length < majority)) {
+    const why = shut.map((name) => of(name).problem?.what ?? name);
+    const network = 'no server answers: look first whether it is the network between here and them';
+    return {
+      state: 'unreachable',
+      word: 'CANNOT TELL',
+      evidence: [...evidence, ...(why.length > 0 ? why : [network])],
+    };
+  }
   if (crashing.length === reachable.length) {
     return {
       state: 'data-damaged',

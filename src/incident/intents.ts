@@ -20,6 +20,8 @@ export interface Intents {
   acceptHostKeys(hosts: readonly string[]): Promise<Result>;
   /** Tries a host again after a refused login, a changed key or a wrong sudo password. */
   retryHost(host: string): Result;
+  /** Reads the catalogue of backups again. */
+  listBackups(): Result;
   /** Answers a secret that is asked for; undefined cancels. */
   giveSecret(id: string, text: string | undefined): void;
   /** Writes the report and returns its path. */
