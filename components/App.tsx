@@ -51,6 +51,10 @@ export function App({ store, intents }: Props): ReactNode {
   }, [attention.kind, change]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a gate opened anew starts anew
   useEffect(() => setInput(freshDialogInput(Date.now())), [gateOpen, setInput]);
+  const resumed = state.resumed;
+  useEffect(() => {
+    if (resumed !== undefined) change({ do: 'notice', text: resumed });
+  }, [resumed, change]);
   const ended = state.incident?.ended !== undefined;
   useEffect(() => {
     if (ended) change({ do: 'open', dialog: { kind: 'done' } });
