@@ -18,6 +18,9 @@ export const primaryOf = (context: StepContext): string | undefined => {
   return primary === undefined || context.choices.fenced.includes(primary) ? undefined : primary;
 };
 
+/** The chosen primary's name, or nothing while none is chosen. */
+export const primaryName = (context: StepContext): string => context.choices.primary ?? '';
+
 export const onlyPrimary = (context: StepContext): string[] => {
   const primary = primaryOf(context);
   return primary === undefined ? [] : [primary];

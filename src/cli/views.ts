@@ -1,5 +1,6 @@
-import { fullRestore, suggestPrimary } from '../../scenarios/full-restore.js';
+import { fullRestore } from '../../scenarios/full-restore.js';
 import { type ChecklistSeen, preRestore } from '../../scenarios/pre-restore.js';
+import { suggestPrimary } from '../../scenarios/steps/fitness.js';
 import { assess, type Backup } from '../backups/index.js';
 import { triage } from '../cluster/triage.js';
 import type { Cluster } from '../incident/cluster.js';

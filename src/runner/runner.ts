@@ -1,15 +1,18 @@
-import type { Attention, CheckedFact, GateView, Progress } from '../incident/attention.js';
+import type { Attention, GateView, Progress } from '../incident/attention.js';
 import type { AnyEvent, IncidentEvent, Payload, Trouble } from '../incident/event.js';
 import type { HostFacts } from '../incident/facts.js';
 import { fold, foldAll } from '../incident/fold.js';
 import { cellKey, contextOf, type IncidentState } from '../incident/state.js';
 import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { undoScenario } from '../incident/undo.js';
-import { checkFacts, factLine } from './asking.js';
+import { lockedBy, staleCells } from './choices.js';
 import { type Decision, decide } from './decide.js';
-import { gateChecks, gateView } from './gate.js';
+import { type GateAnswer, Gatekeeper } from './gatekeeper.js';
 import { perform } from './perform.js';
 import type { Ports } from './ports.js';
+import { Refused } from './refused.js';
+
+export { Refused } from './refused.js';
 
 export interface RunnerOptions {
   readonly scenarios: ReadonlyMap<string, Scenario>;
@@ -19,9 +22,6 @@ export interface RunnerOptions {
 }
 
 export type Listener = (state: IncidentState, event: IncidentEvent | undefined) => void;
-
-/** Why an intent was refused, as a sentence. */
-export class Refused extends Error {}
 
 /**
  * Carries a plan out: decides from the record what comes next, records before it sends, and asks before it believes.
@@ -35,6 +35,7 @@ export class Runner {
   readonly #progress = new Map<string, Progress>();
   readonly #abort = new AbortController();
   readonly #undoPlans = new Map<string, Scenario>();
+  readonly #gates: Gatekeeper;
   #pumping = false;
 
   private constructor(
@@ -42,6 +43,19 @@ export class Runner {
     state: IncidentState,
   ) {
     this.#state = state;
+    this.#gates = new Gatekeeper({
+      ports: options.ports,
+      signal: this.#abort.signal,
+      state: () => this.#state,
+      scenario: () => this.#scenarioNow(),
+      attention: () => this.#attention,
+      attend: (attention) => this.#attend(attention),
+      append: (payload) => this.#append(payload),
+      confirmed: () => {
+        this.#attention = { kind: 'none' };
+        this.pump();
+      },
+    });
   }
 
   /** Opens a new incident. */
@@ -116,10 +130,12 @@ export class Runner {
 
   choose(key: ChoiceKey, value: string): void {
     if (this.#state.choices[key] === value) return;
-    const locked = this.#lockedChoice(key);
+    const locked = lockedBy(this.#steps(), this.#state, key);
     if (locked !== undefined) throw new Refused(locked);
     this.#append({ type: 'chosen', key, value });
-    this.#forget(key);
+    for (const cell of staleCells(this.#steps(), this.#state, key)) {
+      this.#append({ type: 'answered', step: cell.step, host: cell.host, choice: 'retry' });
+    }
     this.pump();
   }
 
@@ -158,40 +174,19 @@ export class Runner {
   }
 
   /** Shows the waiting gate: asks everything it depends on, then records what is shown. */
-  async openGate(): Promise<GateView> {
+  openGate(): Promise<GateView> {
     this.#mayAct();
-    const { gate } = this.#waitingGate();
-    this.#attend({ kind: 'gate', gate, checking: true });
-    return this.#showGate(gate, []);
+    return this.#gates.open();
   }
 
   /** Confirms an open gate. Facts are asked again; if one changed, the gate opens again with the change marked. */
-  async confirmGate(typed: string | undefined): Promise<'confirmed' | 'changed' | 'mistyped' | 'blocked'> {
+  confirmGate(typed: string | undefined): Promise<GateAnswer> {
     this.#mayAct();
-    const { gate, open } = this.#waitingGate();
-    if (open === undefined) throw new Refused('The gate is not open.');
-    if (open.typed !== undefined && typed !== open.typed) return 'mistyped';
-    if (open.facts.some((fact) => !fact.ok)) return 'blocked';
-    this.#attend({ kind: 'gate', gate, open, checking: true });
-    const facts = await this.#checkGate(gate);
-    const before = new Set(open.facts.map(factLine));
-    const changed = facts.map(factLine).filter((line) => !before.has(line));
-    if (changed.length > 0) {
-      this.#append({ type: 'gate-answered', gate, answer: 'changed', hosts: [], facts: changed });
-      await this.#showGate(gate, changed);
-      return 'changed';
-    }
-    this.#append({ type: 'gate-answered', gate, answer: 'confirmed', hosts: open.hosts, facts: facts.map(factLine) });
-    this.#attention = { kind: 'none' };
-    this.pump();
-    return 'confirmed';
+    return this.#gates.confirm(typed);
   }
 
   cancelGate(): void {
-    const { gate, open } = this.#waitingGate();
-    if (open === undefined) return;
-    this.#append({ type: 'gate-answered', gate, answer: 'cancelled', hosts: [], facts: [] });
-    this.#attend({ kind: 'gate', gate, checking: false });
+    this.#gates.cancel();
   }
 
   /** The operator's word on a step that is late, failed or in doubt. */
@@ -356,69 +351,10 @@ export class Runner {
     }
   }
 
-  async #showGate(gate: string, changed: readonly string[]): Promise<GateView> {
-    const scenario = this.#scenarioNow();
-    const facts = await this.#checkGate(gate);
-    const open: GateView = { ...gateView(scenario, this.#state, gate), facts, changed };
-    this.#append({ type: 'gate-shown', gate, typed: open.typed ?? null, facts: facts.map(factLine) });
-    this.#attend({ kind: 'gate', gate, open, checking: false });
-    return open;
-  }
-
-  #checkGate(gate: string): Promise<CheckedFact[]> {
-    const checks = gateChecks(this.#scenarioNow(), this.#state, gate);
-    return checkFacts(
-      this.options.ports,
-      checks,
-      (host) => contextOf(this.#state, host, this.#attemptOf(host), true),
-      this.#abort.signal,
-    );
-  }
-
-  #attemptOf(host: string): number {
-    return Math.max(
-      1,
-      ...Object.values(this.#state.cells)
-        .filter((cell) => cell.host === host)
-        .map((cell) => cell.attempt),
-    );
-  }
-
-  #waitingGate(): Extract<Attention, { kind: 'gate' }> {
-    if (this.#attention.kind !== 'gate') throw new Refused('No gate waits now.');
-    return this.#attention;
-  }
-
   #scenarioNow(): Scenario {
     const scenario = this.scenario;
     if (scenario === undefined) throw new Refused('Choose a scenario first.');
     return scenario;
-  }
-
-  #lockedChoice(key: ChoiceKey): string | undefined {
-    const fixing = this.#steps().filter((step) => step.fixes?.includes(key) === true);
-    const sent = fixing.find((step) =>
-      Object.values(this.#state.cells).some(
-        (cell) => cell.step === step.id && cell.sent.length > 0 && cell.status !== 'undone',
-      ),
-    );
-    return sent === undefined
-      ? undefined
-      : `"${sent.title}" has been run: the ${key} cannot change any more in this run. Undo first.`;
-  }
-
-  /** What depended on a changed choice is to be done again. */
-  #forget(key: ChoiceKey): void {
-    const stale = new Set(
-      this.#steps()
-        .filter((step) => step.dependsOn?.includes(key) === true)
-        .map((step) => step.id),
-    );
-    for (const cell of Object.values(this.#state.cells)) {
-      if (stale.has(cell.step) && cell.status !== 'waiting') {
-        this.#append({ type: 'answered', step: cell.step, host: cell.host, choice: 'retry' });
-      }
-    }
   }
 
   #steps(): Step[] {

@@ -1,4 +1,5 @@
-import { fullRestore, suggestPrimary } from '../../scenarios/full-restore.js';
+import { fullRestore } from '../../scenarios/full-restore.js';
+import { suggestPrimary } from '../../scenarios/steps/fitness.js';
 import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
 import { VirtualClock } from '../../src/base/clock.js';
 import { surveyHost } from '../../src/cluster/survey.js';

@@ -1,0 +1,124 @@
+import { look } from '../../src/incident/command.js';
+import type { GateCheck } from '../../src/incident/step.js';
+import { diskFree, diskUsed } from '../../src/k3s/ask.js';
+import { parseDf } from '../../src/k3s/listing.js';
+import { roomNeeded } from './deliver.js';
+import { provenBackup } from './fetch.js';
+import { pathsOf, primaryName } from './hosts.js';
+import { at, bytes, failed, silence, yes } from './judge.js';
+
+/** What gates check just before they are confirmed. Evidence carries nothing that ages. */
+
+/** The token each host will start with against the one that opened the snapshot: with another one it loops (R25). */
+export function tokenCheck(host: string): GateCheck {
+  return {
+    title: 'starts with the token that opens the snapshot',
+    host,
+    question: {
+      ask: () => [],
+      judge: (_answers, context) => {
+        const opened = provenBackup(context)?.tokenHash;
+        const service = context.facts(host).service;
+        if (service?.tokenHash === undefined)
+          return yes(['no token configured: it uses server/token of the restored data']);
+        return service.tokenHash === opened
+          ? yes([`token ${opened}, from ${service.tokenFrom ?? 'its configuration'}`])
+          : failed([
+              `it would start with token ${service.tokenHash} from ${service.tokenFrom ?? 'its configuration'}, the snapshot needs ${opened ?? 'another'}`,
+            ]);
+      },
+    },
+  };
+}
+
+/** A peer with another cluster's CA cannot join; its certificates have to go aside first (facts 1.10). */
+export function caCheck(host: string): GateCheck {
+  return {
+    title: 'has the CA of the restored cluster',
+    host,
+    question: {
+      ask: () => [],
+      judge: (_answers, context) => {
+        const restored = provenBackup(context)?.caHash;
+        const own = context.facts(host).caHash;
+        if (restored === undefined || restored === null || own === undefined || own === restored)
+          return yes(['same CA, or none yet']);
+        const { tls, cred } = pathsOf(context, host);
+        return failed([
+          `its server-ca.crt is ${own.slice(0, 12)}, the backup holds ${restored.slice(0, 12)}: move ${tls} and ${cred} aside there, then open the gate again`,
+        ]);
+      },
+    },
+  };
+}
+
+/** K3s restores a newer snapshot without a word (R24); a newer minor's data in an older K3s is not supported. */
+export function versionCheck(host: string): GateCheck {
+  const minor = (version: string): number => Number(/^v?1\.(\d+)/.exec(version)?.[1] ?? 0);
+  return {
+    title: 'K3s is not older than the snapshot',
+    host,
+    question: {
+      ask: () => [],
+      judge: (_answers, context) => {
+        const installed = context.facts(host).service?.version ?? '';
+        const newest = Math.max(0, ...(provenBackup(context)?.nodes.map((node) => minor(node.version)) ?? []));
+        if (newest === 0 || minor(installed) === 0) return yes([`installed ${installed || 'unknown'}`]);
+        return minor(installed) >= newest
+          ? yes([`installed ${installed}, snapshot of 1.${newest}`])
+          : failed([
+              `installed ${installed} is older than the snapshot's 1.${newest}: install at least that minor first`,
+            ]);
+      },
+    },
+  };
+}
+
+/** Room for the safety copy, and on the primary for the restore, seen before anything stops (R17). */
+export function roomCheck(host: string): GateCheck {
+  return {
+    title: 'has room for the copies',
+    host,
+    question: {
+      ask: (context) => [
+        look(diskFree(pathsOf(context, host).dataDir)),
+        look(diskFree('/var/lib')),
+        look(diskUsed(pathsOf(context, host).etcd)),
+      ],
+      judge: (answers, context) => {
+        const quiet = silence(answers);
+        if (quiet !== undefined) return quiet;
+        const free = [0, 1].map((index) => parseDf(at(answers, index).stdout)[0]);
+        const safety = Number(/^(\d+)/.exec(at(answers, 2).stdout)?.[1] ?? 0) * 1.1 + 50e6;
+        const restore = host === primaryName(context) ? roomNeeded(provenBackup(context)?.bytes ?? 0) : 0;
+        const together = free[0]?.target === free[1]?.target;
+        const short = [
+          [free[0], together ? restore + safety : restore],
+          [free[1], safety],
+        ] as const;
+        const lacking = short.find(([disk, needed]) => disk !== undefined && disk.available < needed);
+        if (lacking === undefined) return yes(['room for the safety copy and the restore']);
+        const aside = context.facts(host).data?.aside.map((one) => one.name) ?? [];
+        const could = aside.length > 0 ? `; older databases that could go: ${aside.join(', ')}` : '';
+        return failed([
+          `${bytes(lacking[0]?.available ?? 0)} free on ${lacking[0]?.target ?? '/'}, ${bytes(lacking[1])} needed${could}`,
+        ]);
+      },
+    },
+  };
+}
+
+/** K3s renames db/etcd itself; a mount point cannot be renamed. */
+export function mountCheck(host: string): GateCheck {
+  return {
+    title: 'db/etcd can be renamed',
+    host,
+    question: {
+      ask: () => [],
+      judge: (_answers, context) =>
+        context.facts(host).data?.mountPoint === true
+          ? failed([`${pathsOf(context, host).etcd} is a mount point: unmount it or move its content, then try again`])
+          : yes(['not a mount point']),
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { namesOf } from '../../src/incident/cluster.js';
+import type { StepContext } from '../../src/incident/step.js';
+
+/** Which hosts a plan can be carried out on, and why not. */
+
+/** Why the plan cannot be carried out on a host at all, server or agent. */
+export function notManaged(context: StepContext, host: string): string[] {
+  const facts = context.facts(host);
+  if (!facts.reachable) return [];
+  if (facts.init === 'other') return [`${host} does not run systemd: this plan cannot be carried out there.`];
+  return facts.service === undefined
+    ? [`K3s is not installed on ${host}: install it, or leave ${host} out with a reason.`]
+    : [];
+}
+
+/** Why a server cannot take part, neither as the primary nor as one that joins it. */
+export function outside(context: StepContext, host: string): string[] {
+  const { data, service } = context.facts(host);
+  const why = notManaged(context, host);
+  if (data?.datastore === 'sqlite')
+    why.push(
+      `${host} uses SQLite: an etcd snapshot cannot be restored there, nor can it join. Leave it out with a reason.`,
+    );
+  if (data?.datastore === 'external') why.push(`${host} uses an external datastore: restore that instead.`);
+  if (service?.clusterReset === true)
+    why.push(`cluster-reset is set in the configuration of ${host}: remove it first.`);
+  return why;
+}
+
+/** Why a server that takes part cannot be the primary. */
+export function unfit(context: StepContext, primary: string): string[] {
+  const facts = context.facts(primary);
+  const why: string[] = [];
+  if (!facts.reachable) return why;
+  if (facts.lacks !== undefined)
+    why.push(`${primary} has no ${facts.lacks.join(', ')}, which tells how etcd is there: install it.`);
+  if (facts.data?.tombstone === true) {
+    why.push(
+      `${primary} was removed from the cluster earlier (tombstone in db/etcd): choose another server, or move that file aside first.`,
+    );
+  }
+  return why;
+}
+
+/** The server that is best restored on: it answers, has K3s, and names no other server. */
+export function suggestPrimary(context: StepContext): string | undefined {
+  const fit = namesOf(context.cluster, 'server').filter(
+    (name) => context.facts(name).reachable && outside(context, name).length + unfit(context, name).length === 0,
+  );
+  return fit.find((name) => context.facts(name).service?.serverUrl === undefined) ?? fit[0];
+}
