@@ -112,8 +112,11 @@ export class RealEtcd implements EtcdPort {
     const said = spawnSync('curl', ['-sk', '-m', '2', `https://${ip}:6443/stand-in/supervisor`], { encoding: 'utf8' });
     try {
       const { supervisor, history } = JSON.parse(said.stdout) as { supervisor: Supervisor; history: SharedHistory };
+      const before = this.#remote.get(supervisor.lineage)?.apiSince ?? 0;
       this.#remote.set(supervisor.lineage, {
         ...history,
+        // Several servers speak for one history; one with a ready API is enough.
+        apiSince: Math.max(before, history.apiSince),
         image: new Uint8Array(0),
         removed: [],
         objects: [],

@@ -114,7 +114,11 @@ export class StandIn {
         this.#healthy = false;
         continue;
       }
-      await this.#look(round);
+      try {
+        await this.#look(round);
+      } catch (error) {
+        process.stderr.write(`k3s stand-in: ${error instanceof Error ? error.stack : String(error)}\n`);
+      }
     }
   }
 
