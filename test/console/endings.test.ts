@@ -1,0 +1,137 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { listRuns, readRun } from '../../src/record/runs.js';
+import { beginFullRestore, Person, passGate, stateFolder } from './driver.js';
+
+/** Every way out of the program: it leaves the terminal as it found it, and the cluster as it is. */
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ends: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+function folder(): string {
+  const state = stateFolder();
+  ends.push(state.remove);
+  return state.path;
+}
+
+function sitDown(args: readonly string[], state: string): Person {
+  const person = Person.start(args, state);
+  ends.push(() => person.done());
+  return person;
+}
+
+/** A practice cluster of its own process, as the one that outlives a console; the path of its inventory. */
+async function practiceCluster(speed: number): Promise<string> {
+  const child = spawn(
+    process.execPath,
+    [join(ROOT, 'dist/src/practice/main.js'), '--dir', join(folder(), 'cluster'), '--speed', String(speed)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  ends.push(async () => {
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  });
+  let said = '';
+  for await (const data of child.stdout) {
+    said += String(data);
+    if (said.includes('\n')) break;
+  }
+  return (JSON.parse(said) as { inventory: string }).inventory;
+}
+
+test('killed in the middle of the restore, started again: it goes on, asks anew, and the reset has run once', async () => {
+  const inventory = await practiceCluster(10);
+  const state = folder();
+  const first = sitDown(['--inventory', inventory], state);
+  await beginFullRestore(first);
+  await passGate(first);
+  await first.waitFor('GATE WAITS', 120);
+  await passGate(first);
+  // In the very middle of the reset.
+  await first.waitFor('RUNNING');
+  first.signal('SIGKILL');
+  await first.ends();
+  const second = sitDown(['--inventory', inventory], state);
+  await second.waitFor(/goes on/, 60);
+  for (;;) {
+    await second.waitFor(() => second.sees('GATE WAITS') || second.sees('RECOVERED') || second.sees('IN DOUBT'), 120);
+    if (second.sees('RECOVERED')) break;
+    // Killed between writing that it is sent and sending it: nobody knows, a person says so.
+    if (second.sees('IN DOUBT')) await second.pressUntil('r', () => !second.sees('IN DOUBT'));
+    else await passGate(second);
+  }
+  await second.done();
+  const [run] = listRuns(join(state, 'blackstart'));
+  const { events, chain } = readRun(run?.path ?? '');
+  expect(chain.ok).toBe(true);
+  const resets = events.filter((event) => event.type === 'step-ended' && 'step' in event && event.step === 'reset');
+  expect(resets).toMatchObject([{ outcome: 'done' }]);
+  const resumed = events.findIndex((event) => event.type === 'run-resumed');
+  const confirmedAfter = events
+    .slice(resumed)
+    .flatMap((event) => (event.type === 'gate-answered' && 'gate' in event ? [event.gate] : []));
+  expect(confirmedAfter).toEqual(expect.arrayContaining(['start', 'release', 'cleanup']));
+}, 400_000);
+
+describe('a signal', () => {
+  test.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+    ['SIGHUP', 143],
+  ] as const)(
+    '%s leaves the terminal as it was and says %i',
+    async (name, code) => {
+      const person = sitDown(['drill', '--speed', '20'], folder());
+      await person.waitFor('Full restore');
+      expect(person.onAlternateScreen).toBe(true);
+      person.signal(name);
+      expect(await person.ends()).toEqual({ code, signal: 0 });
+      expect(person.onAlternateScreen).toBe(false);
+      expect(person.raw.lastIndexOf('\u001b[?25h')).toBeGreaterThan(person.raw.lastIndexOf('\u001b[?25l'));
+    },
+    90_000,
+  );
+});
+
+test('q asks first, esc stays, y leaves', async () => {
+  const person = sitDown(['drill', '--speed', '20'], folder());
+  await person.waitFor('Full restore');
+  await person.pressUntil('q', 'Leave?');
+  await person.pressUntil('esc', () => !person.sees('Leave?'));
+  await person.pressUntil('q', 'Leave?');
+  await person.pressUntil('y', () => person.exit !== undefined);
+  expect(person.exit?.code).toBe(0);
+  expect(person.onAlternateScreen).toBe(false);
+}, 90_000);
+
+describe('without what it needs', () => {
+  function said(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+    const state = folder();
+    return spawnSync(join(ROOT, 'bin/blackstart'), args, {
+      cwd: state,
+      encoding: 'utf8',
+      env: { ...process.env, XDG_STATE_HOME: state, XDG_CONFIG_HOME: state, HOME: state },
+    });
+  }
+
+  test.each([[['drill']], [[]]])('no terminal: one line, exit 2 (%j)', (args) => {
+    const { status, stdout, stderr } = said(args);
+    expect(status).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(3);
+    expect(stderr).not.toMatch(/at .*\.js:\d+/);
+  });
+
+  test('no inventory: says where it looked and what to do, exit 2', async () => {
+    const person = sitDown([], folder());
+    expect(await person.ends()).toMatchObject({ code: 2 });
+    expect(person.screen()).toMatch(/inventory|cluster\.yaml/);
+    expect(person.onAlternateScreen).toBe(false);
+  });
+});

@@ -1,0 +1,128 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { beginFullRestore, type Person, passGate, Person as Someone, stateFolder } from './driver.js';
+
+/** The whole program in a real terminal, driven by keypresses alone. */
+
+const ends: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+function sitDown(args: readonly string[], size = { columns: 120, rows: 36 }): { person: Person; state: string } {
+  const state = stateFolder();
+  ends.push(state.remove);
+  const person = Someone.start(args, state.path, size);
+  ends.push(() => person.done());
+  return { person, state: state.path };
+}
+
+/** No line is wider than the terminal, and the scrollback is never cleared. */
+function drawsInside(person: Person): void {
+  const { columns } = person.size;
+  for (const line of person.lines()) expect(line.length).toBeLessThanOrEqual(columns);
+  expect(person.raw.includes('\u001b[3J')).toBe(false);
+}
+
+test('a full restore by keypresses, from the first screen to a written report', async () => {
+  const { person, state } = sitDown(['drill', '--speed', '20']);
+  await beginFullRestore(person);
+  const gates: string[] = [];
+  for (let gate = 0; gate < 5; gate++) {
+    gates.push(await passGate(person));
+    drawsInside(person);
+    await person.waitFor(() => person.sees('GATE WAITS') || person.sees('RECOVERED'), 120);
+  }
+  expect(gates).toEqual([
+    'Stop and hold every server, save what is there',
+    'Reset etcd from the snapshot',
+    'Start the restored server',
+    'Release the other servers and the agents',
+    'Clean up',
+  ]);
+  await person.waitFor('RECOVERED', 120);
+  await person.waitFor('3 of 3 servers vote: tolerates 1 failure');
+  await person.pressUntil('r', /report +\S+\.md/);
+  const [report = ''] = readdirSync(join(state, 'blackstart', 'reports'));
+  const text = readFileSync(join(state, 'blackstart', 'reports', report), 'utf8');
+  expect(text).toContain('outcome: **recovered**');
+  await person.pressUntil('q', () => person.exit !== undefined);
+  expect(await person.ends()).toMatchObject({ code: 0 });
+  expect(person.onAlternateScreen).toBe(false);
+  expect(person.sees(/Run \S+: recovered\./)).toBe(true);
+}, 300_000);
+
+test('a terminal of another size in the middle of the run: everything fits again, too small says so', async () => {
+  const { person } = sitDown(['drill', '--speed', '20']);
+  await beginFullRestore(person);
+  await passGate(person);
+  for (const size of [
+    { columns: 80, rows: 24 },
+    { columns: 160, rows: 45 },
+    { columns: 120, rows: 36 },
+  ]) {
+    person.resize(size);
+    await person.waitFor(() => person.lines()[size.rows - 1]?.includes('leave') === true);
+    await person.waitFor(() => person.lines()[0]?.includes('blackstart') === true);
+    drawsInside(person);
+  }
+  person.resize({ columns: 60, rows: 20 });
+  await person.waitFor('blackstart needs 80×24; this is 60×20.');
+  person.resize({ columns: 120, rows: 36 });
+  await person.waitFor(/GATE WAITS|RUNNING/);
+  await person.waitFor('GATE WAITS', 90);
+}, 200_000);
+
+test.each([
+  { columns: 80, rows: 24 },
+  { columns: 160, rows: 45 },
+])(
+  '$columns×$rows: the opening, a gate and the keys fit',
+  async (size) => {
+    const { person } = sitDown(['drill', '--speed', '20'], size);
+    await person.waitFor('Full restore');
+    await person.waitFor(() => person.lines()[size.rows - 1]?.includes('leave') === true);
+    drawsInside(person);
+    await beginFullRestore(person);
+    await person.waitFor('GATE WAITS');
+    await person.pressUntil('enter', /CHANGE · Stop and hold/);
+    await person.waitFor('Press y to do it');
+    for (const word of ['does', 'loses', 'esc cancels']) expect(person.sees(word), word).toBe(true);
+    drawsInside(person);
+  },
+  200_000,
+);
+
+test('a gate takes only what is typed, letter by letter, after it was read', async () => {
+  const { person } = sitDown(['drill', '--speed', '20']);
+  await beginFullRestore(person);
+  // The key that opens it, pressed again and again, does not confirm it.
+  await person.waitFor('GATE WAITS');
+  await person.pressUntil('enter', 'CHANGE · Stop and hold');
+  for (const _again of [1, 2, 3]) person.press('enter');
+  await person.waitFor('Press y to do it');
+  expect(person.sees('CHANGE · Stop and hold')).toBe(true);
+  await person.pressUntil('esc', () => !person.sees('CHANGE · '));
+  expect(person.sees('GATE WAITS')).toBe(true);
+  await passGate(person);
+  await person.waitFor('GATE WAITS', 90);
+  await person.pressUntil('enter', 'DESTRUCTIVE · Reset etcd');
+  await person.waitFor('Type node-1 and enter to go on');
+  // What comes too soon is taken for nothing; wait until one letter counts.
+  await person.type('n');
+  await person.pressUntil('backspace', 'to go on:  ▌');
+  person.paste('node-1');
+  await person.waitFor('Pasted text is refused here');
+  expect(person.sees('to go on:  ▌')).toBe(true);
+  await person.type('n');
+  person.burst('ode-1');
+  await person.waitFor('Pasted text is refused here');
+  expect(person.sees('to go on:  ▌')).toBe(true);
+  await person.type('node-2');
+  await person.pressUntil('enter', 'That was not node-1. Nothing was done.');
+  person.press('enter');
+  await person.waitFor('Type node-1 first.');
+  await person.pressUntil('esc', () => !person.sees('DESTRUCTIVE · '));
+  expect(person.sees('GATE WAITS')).toBe(true);
+}, 200_000);
