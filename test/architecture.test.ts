@@ -16,6 +16,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/incident': [],
   'src/inventory': ['src/base'],
   'src/k3s': ['src/base'],
+  'src/lookup': ['src/base'],
   'src/snapshot': ['src/base', 'src/k3s'],
   'src/backups': ['src/base', 'src/snapshot', 'src/remote'],
   'src/remote': ['src/base', 'src/inventory'],
@@ -26,7 +27,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/store': ['src/incident'],
   'src/practice': ['src/base'],
   components: ['src/base', 'src/incident', 'src/store'],
-  scenarios: ['src/incident', 'src/k3s'],
+  scenarios: ['src/incident', 'src/k3s', 'src/lookup'],
 };
 const ALL = [...Object.keys(ROOMS), 'src/cli'];
 
