@@ -148,7 +148,7 @@ async function suite(places: Places, etcdVersion: string): Promise<number> {
   if (existsSync(report)) {
     const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8')) as Report;
     say(`real hosts: Debian with systemd and sshd, etcd ${etcdVersion}; k3s is a stand-in`);
-    process.stdout.write(`lab tests: ${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped\n`);
+    process.stdout.write(`lab: ${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped\n`);
   }
   return code;
 }
@@ -172,7 +172,7 @@ async function main(): Promise<number> {
 }
 
 function skipped(why: string): number {
-  process.stdout.write(`lab tests: 0 passed, 0 failed, all skipped: ${why}\n`);
+  process.stdout.write(`lab: every test on real hosts is skipped: ${why}\n`);
   return 0;
 }
 
