@@ -73,7 +73,7 @@ async function operate(rig: Rig, faults: readonly FaultName[]): Promise<void> {
 
 /** Steps that sent something after the resume although their gate was not confirmed again. */
 function ungated(rig: Rig): string[] {
-  const { events } = rig.record;
+  const { events } = rig;
   const from = events.findLastIndex((event) => event.type === 'run-resumed');
   const confirmed = new Set<string>();
   const found: string[] = [];

@@ -77,7 +77,7 @@ describe('a full restore', () => {
     const resets = sentTo('systemd-run').filter((line) => line.includes('--cluster-reset'));
     expect(resets).toHaveLength(1);
     expect(JSON.stringify(rig.practice.sent)).not.toContain(TOKEN);
-    expect(JSON.stringify(rig.record.events)).not.toContain(TOKEN);
+    expect(JSON.stringify(rig.events)).not.toContain(TOKEN);
   });
 
   test('peers follow one by one, each as soon as the one before votes', async () => {
@@ -92,7 +92,7 @@ describe('a full restore', () => {
   test('five gates, each shown once, whatever has to be done', async () => {
     await begun();
     await recovers(3);
-    const shown = rig.record.events.filter((event) => event.type === 'gate-shown').map((event) => event.gate);
+    const shown = rig.events.filter((event) => event.type === 'gate-shown').map((event) => event.gate);
     expect(shown).toEqual(['stop', 'reset', 'start', 'release', 'cleanup']);
   });
 
@@ -231,10 +231,10 @@ describe('a reset that fails', () => {
   test('can be tried again, behind its gate, and recovers', async () => {
     await failed();
     rig.runner.answer('reset', 'node-1', 'retry');
-    const from = rig.record.events.length;
+    const from = rig.events.length;
     await rig.play();
     expect(rig.runner.state.ended?.outcome).toBe('recovered');
-    const gates = rig.record.events.slice(from).flatMap((event) => (event.type === 'gate-shown' ? [event.gate] : []));
+    const gates = rig.events.slice(from).flatMap((event) => (event.type === 'gate-shown' ? [event.gate] : []));
     expect(gates[0]).toBe('reset');
     expect(sentTo('systemd-run').filter((line) => line.includes('--cluster-reset'))).toHaveLength(2);
   });

@@ -1,6 +1,6 @@
 import { fullRestore } from '../../scenarios/full-restore.js';
-import { suggestPrimary } from '../../scenarios/steps/fitness.js';
 import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
+import { suggestPrimary } from '../../scenarios/steps/fitness.js';
 import { VirtualClock } from '../../src/base/clock.js';
 import { surveyHost } from '../../src/cluster/survey.js';
 import { watchCluster } from '../../src/cluster/watch.js';
@@ -136,6 +136,11 @@ export class Rig {
     if (about === undefined) throw new Error(`no host ${name}`);
     const facts = await surveyHost(this.practice.host(name), about, this.#abort.signal);
     return { ...facts, ...(facts.clockOffsetMs === undefined ? {} : { clockOffsetMs: 0 }) };
+  }
+
+  /** Everything recorded so far. */
+  get events(): readonly IncidentEvent[] {
+    return this.record.events as readonly IncidentEvent[];
   }
 
   get context() {
