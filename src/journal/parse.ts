@@ -13,29 +13,36 @@ export interface ParsedLine {
 }
 
 const LONGEST = 2_000;
+const LATEST_MICROS = 8.64e18;
 
 /** undefined for what is no journal entry. A message that is not UTF-8 comes as a list of bytes. */
 export function parseJournalLine(line: string): ParsedLine | undefined {
-  let entry: Record<string, unknown>;
+  const entry = objectOf(line);
+  if (entry === undefined) return undefined;
+  const message = textOf(entry.MESSAGE);
+  const micros = Number(word(entry.__REALTIME_TIMESTAMP) || Number.NaN);
+  // A time no calendar knows could not be drawn.
+  if (message === undefined || !(Math.abs(micros) <= LATEST_MICROS)) return undefined;
+  return {
+    at: Math.floor(micros / 1000),
+    unit: inertLine(word(entry._SYSTEMD_UNIT ?? entry.UNIT ?? entry.SYSLOG_IDENTIFIER), 80).replace(/\.service$/, ''),
+    severity: worse(severityOf(message), Number(word(entry.PRIORITY) || 6)),
+    text: inertLine(messageOf(message), LONGEST),
+    cursor: word(entry.__CURSOR),
+  };
+}
+
+function objectOf(line: string): Record<string, unknown> | undefined {
   try {
-    entry = JSON.parse(line) as Record<string, unknown>;
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }
-  const message = textOf(entry.MESSAGE);
-  const micros = Number(entry.__REALTIME_TIMESTAMP);
-  if (message === undefined || !Number.isFinite(micros)) return undefined;
-  return {
-    at: Math.floor(micros / 1000),
-    unit: inertLine(String(entry._SYSTEMD_UNIT ?? entry.UNIT ?? entry.SYSLOG_IDENTIFIER ?? ''), 80).replace(
-      /\.service$/,
-      '',
-    ),
-    severity: worse(severityOf(message), Number(entry.PRIORITY ?? 6)),
-    text: inertLine(messageOf(message), LONGEST),
-    cursor: String(entry.__CURSOR ?? ''),
-  };
 }
+
+/** A field as text; a field that came as a list or an object is none we know. */
+const word = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '');
 
 function textOf(message: unknown): string | undefined {
   if (typeof message === 'string') return message;

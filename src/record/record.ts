@@ -36,7 +36,7 @@ export class RunRecord {
           ? undefined
           : `Entry ${verdict.seq} of the record does not hold: ${verdict.why}.`;
     const record = new RunRecord(db, clock, last?.seq ?? 0, last?.hash ?? CHAIN_START, trouble);
-    return { record, events: rows.map((row) => JSON.parse(row.body) as AnyEvent) };
+    return { record, events: eventsOf(rows) };
   }
 
   /** Why the record is not as it should be, for the header; undefined when all is well. */
@@ -93,6 +93,26 @@ export class RunRecord {
 
 export function readRows(db: Db): Row[] {
   return db.prepare<[], Row>('SELECT seq, body, hash FROM event ORDER BY seq').all();
+}
+
+/** The events of rows. One whose text is damaged is kept as an event of no known type, in its place: the rest must still be read. */
+export function eventsOf(rows: readonly Row[]): AnyEvent[] {
+  let at = new Date(0).toISOString();
+  return rows.map((row) => {
+    const event = parsed(row.body);
+    at = event?.at ?? at;
+    return event ?? { seq: row.seq, at, mono: 0, type: 'unreadable' };
+  });
+}
+
+function parsed(body: string): AnyEvent | undefined {
+  try {
+    const event = JSON.parse(body) as Partial<AnyEvent> | null;
+    const whole = typeof event?.type === 'string' && typeof event.seq === 'number' && typeof event.at === 'string';
+    return whole ? (event as AnyEvent) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 export function headOf(db: Db): { events: number; head: string } | undefined {

@@ -5,7 +5,7 @@ import { foldAll } from '../incident/fold.js';
 import type { IncidentState } from '../incident/state.js';
 import { type ChainVerdict, verifyChain } from './chain.js';
 import { openForReading } from './database.js';
-import { headOf, readRows } from './record.js';
+import { eventsOf, headOf, readRows } from './record.js';
 
 /** The runs recorded on this machine. */
 
@@ -36,7 +36,7 @@ export function readRun(path: string): { events: AnyEvent[]; chain: ChainVerdict
   const db = openForReading(path);
   try {
     const rows = readRows(db);
-    return { events: rows.map((row) => JSON.parse(row.body) as AnyEvent), chain: verifyChain(rows, headOf(db)) };
+    return { events: eventsOf(rows), chain: verifyChain(rows, headOf(db)) };
   } finally {
     db.close();
   }
