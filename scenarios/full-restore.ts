@@ -25,7 +25,11 @@ const lost = (context: StepContext): string => {
     proof.takenAt === null
       ? 'the backup was taken'
       : `${new Date(proof.takenAt * 1000).toISOString().slice(0, 16).replace('T', ' ')}Z`;
-  return `what was written after ${taken} (revision ${proof.revision.toLocaleString('en')})`;
+  const wakes =
+    proof.wakes.length === 0
+      ? ''
+      : `; ${proof.wakes.length} objects act as soon as it starts: ${proof.wakes.slice(0, 4).join(', ')}`;
+  return `what was written after ${taken} (revision ${proof.revision.toLocaleString('en')})${wakes}`;
 };
 
 const gates: readonly GateSpec[] = [

@@ -1,7 +1,7 @@
 import { look } from '../../src/incident/command.js';
 import type { GateCheck } from '../../src/incident/step.js';
-import { diskFree, diskUsed } from '../../src/k3s/ask.js';
-import { parseDf } from '../../src/k3s/listing.js';
+import { diskFree, diskUsed, diskUsedBelow } from '../../src/k3s/ask.js';
+import { parseDf, parseSizes } from '../../src/k3s/listing.js';
 import { roomNeeded } from './deliver.js';
 import { provenBackup } from './fetch.js';
 import { pathsOf, primaryName } from './hosts.js';
@@ -84,6 +84,7 @@ export function roomCheck(host: string): GateCheck {
         look(diskFree(pathsOf(context, host).dataDir)),
         look(diskFree('/var/lib')),
         look(diskUsed(pathsOf(context, host).etcd)),
+        look(diskUsedBelow(pathsOf(context, host).db)),
       ],
       judge: (answers, context) => {
         const quiet = silence(answers);
@@ -98,7 +99,10 @@ export function roomCheck(host: string): GateCheck {
         ] as const;
         const lacking = short.find(([disk, needed]) => disk !== undefined && disk.available < needed);
         if (lacking === undefined) return yes(['room for the safety copy and the restore']);
-        const aside = context.facts(host).data?.aside.map((one) => one.name) ?? [];
+        const sizes = parseSizes(at(answers, 3).stdout);
+        const aside = (context.facts(host).data?.aside ?? []).map(
+          ({ name }) => `${name} (${bytes(sizes.get(`${pathsOf(context, host).db}/${name}`) ?? 0)})`,
+        );
         const could = aside.length > 0 ? `; older databases that could go: ${aside.join(', ')}` : '';
         return failed([
           `${bytes(lacking[0]?.available ?? 0)} free on ${lacking[0]?.target ?? '/'}, ${bytes(lacking[1])} needed${could}`,

@@ -1,7 +1,7 @@
 import { act, type Command, look, once, type PutCommand } from '../../src/incident/command.js';
 import type { Judgement, Question, Step, StepContext } from '../../src/incident/step.js';
 import { listDirectory, statFile } from '../../src/k3s/ask.js';
-import { asideData, parseEntries } from '../../src/k3s/listing.js';
+import { type AsideData, asideData, parseEntries } from '../../src/k3s/listing.js';
 import { explainResetFailure, RESET_STAGES } from '../../src/k3s/messages.js';
 import { type ResetPlan, resetUnitCommand, stripConfigCommand } from '../../src/k3s/reset.js';
 import { PUT_BACK_SCRIPT, runDir, secretDir } from '../../src/k3s/scripts.js';
@@ -80,7 +80,12 @@ const resetDone: Question = {
     if (isJudgement(unit)) return unit.underWay === true ? { ...unit, evidence: stages(at(answers, 3).stdout) } : unit;
     const flag = at(answers, 4).code === 0;
     const moved = unit.receipt?.moved ?? /Pre-restore etcd database moved to ([^ "]*)/.exec(unit.output)?.[1];
-    const learned = { moved: moved ?? '', aside: aside.map((one) => one.name), attempt: context.attempt };
+    const learned = {
+      moved: moved ?? '',
+      aside: aside.map((one) => one.name),
+      asideSeen: aside.map(seenAs),
+      attempt: context.attempt,
+    };
     if (unit.receipt?.marker === true && unit.receipt.exit === 0 && flag) {
       return yes(
         [
@@ -93,6 +98,10 @@ const resetDone: Question = {
     return resetFailed(unit.receipt?.exit, unit.output, moved, learned);
   },
 };
+
+/** A database moved aside with the time it carries in its name. */
+const seenAs = ({ name, time }: AsideData): string =>
+  `${name} (${new Date(time * 1000).toISOString().slice(0, 16).replace('T', ' ')}Z)`;
 
 function resetFailed(
   exit: number | undefined,
@@ -151,6 +160,11 @@ export const reset: Step = {
   withinMs: minutes(5),
   undo: {
     title: 'Put the old database back',
+    names: (context) => {
+      const all = (context.known('reset', 'asideSeen') as readonly string[] | undefined) ?? [];
+      const path = original(context);
+      return path === '-' ? 'no database was moved, so none is put back' : `puts back ${path}, of ${all.join(', ')}`;
+    },
     effect: 'destroy',
     run: (context) => [
       act(['systemctl', 'stop', `${unitName({ ...context, attempt: lastAttempt(context) }, 'reset')}.service`], {

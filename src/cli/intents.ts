@@ -13,6 +13,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
       refusing(() => {
         runner.chooseScenario(id);
         session.suggestChoices();
+        void session.checkSudo();
       }),
     choose: (key, value) => refusing(() => runner.choose(key, value)),
     attest: (host, words, as) => refusing(() => runner.attest(host, words, as)),
@@ -24,6 +25,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
     begin: () =>
       refusing(() => {
         runner.mayBegin();
+        if (session.sudoRefuses.length > 0) throw new Refused(session.sudoRefuses.join(' '));
         const unmet = unmetBeforeBegin(session.checklistSeen());
         if (unmet.length > 0) throw new Refused(`Not on the checklist yet: ${unmet.join('; ')}.`);
         runner.begin();

@@ -115,6 +115,19 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await (await import('./commands/tokens.js')).tokensCommand(backup, { ...options, ...program.opts() });
     });
   program
+    .command('lookup')
+    .argument('[text...]', 'a line, a piece of one, an id or plain words; standard input when left out')
+    .description('what a message means, what to do, what not to do; exit 1 when nothing is known')
+    .option('--list', 'all entries', false)
+    .option('--json', 'one JSON document', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blackstart lookup "bootstrap data already found and encrypted with different token"\n  blackstart lookup 17\n  blackstart lookup disk full\n  journalctl -u k3s --since -1h | blackstart lookup',
+    )
+    .action(async (text: string[], options) => {
+      code = await (await import('./commands/lookup.js')).lookupCommand(text, options);
+    });
+  program
     .command('runs')
     .description('runs recorded on this machine')
     .option('--json', 'one JSON document', false)

@@ -22,7 +22,8 @@ import type { Listing } from './backup-sources.js';
 import { clusterOf } from './cluster-of.js';
 import { hostsPort } from './hosts-port.js';
 import { Ledger } from './ledger.js';
-import { spoolDir } from './places.js';
+import { spoolDir, statePlace } from './places.js';
+import { rootCommands } from './root-commands.js';
 import { SecretBook } from './secret-book.js';
 import { Secrets } from './secrets.js';
 import { findTokens } from './tokens.js';
@@ -59,6 +60,8 @@ export class Session {
   readonly #work: Promise<unknown>[] = [];
   #backups: readonly Backup[] | undefined;
   #refreshing = false;
+  /** What sudo on the hosts would refuse of the plan. */
+  #sudoRefuses: readonly string[] = [];
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -67,6 +70,8 @@ export class Session {
     this.inventoryFile = inventory.file;
     const mode: ConsoleState['mode'] = options.observe ? 'OBSERVE' : inventory.drill ? 'DRILL' : 'LIVE';
     this.store = createConsoleStore(this.cluster, mode, systemClock.now());
+    const { instead } = statePlace();
+    if (instead !== undefined) this.#warn(instead);
     this.asking = new Asking(this.store);
     const book = new SecretBook();
     const ask = options.interactive ? this.asking.ask : undefined;
@@ -143,6 +148,34 @@ export class Session {
     if (primary !== undefined && choices.primary === undefined) this.runner.choose('primary', primary);
     const newest = suggested(this.#backups ?? [])?.id;
     if (choices.snapshot === undefined && newest !== undefined) this.runner.choose('snapshot', newest);
+  }
+
+  /** Asks sudo on every host whether it would run what the plan sends there; what it refuses is missing before the plan may begin. */
+  async checkSudo(): Promise<void> {
+    const { scenario, state } = this.runner;
+    if (scenario === undefined) return;
+    const wanted = rootCommands(scenario, state);
+    const refused = await Promise.all(
+      [...wanted].map(async ([name, argvs]) => {
+        const no = await this.hosts
+          .get(name)
+          .refusedByRoot(argvs, this.#abort.signal)
+          .catch(() => []);
+        const programs = [...new Set(no.map((argv) => argv[0] ?? ''))];
+        return programs.length === 0
+          ? []
+          : [
+              `sudo on ${name} would not run ${programs.join(', ')}: allow it in its sudoers (or install it), then choose the scenario again.`,
+            ];
+      }),
+    );
+    this.#sudoRefuses = refused.flat();
+    this.#refresh();
+  }
+
+  /** Why the plan may not begin although the scenario itself has all it needs. */
+  get sudoRefuses(): readonly string[] {
+    return this.#sudoRefuses;
   }
 
   checklistSeen(): Parameters<typeof checklistView>[0] {
@@ -251,6 +284,17 @@ export class Session {
       this.store.setState({ unknownKeys: keys });
   }
 
+  /** The practice cluster is a process that ends by itself; its hosts then refuse every connection. */
+  #practiceGone(): boolean {
+    const { live } = this.store.getState();
+    const hosts = Object.values(live);
+    return (
+      this.cluster.drill &&
+      hosts.length === this.cluster.hosts.length &&
+      hosts.every((one) => one.facts.problem?.id === 'host-unreachable')
+    );
+  }
+
   #warn(text: string): void {
     this.store.setState({ warning: text });
   }
@@ -273,12 +317,15 @@ export class Session {
       incident: runner.state,
       scenario,
       plan: scenario === undefined ? [] : planOf(scenario, runner.state),
-      missing: scenario?.missing(contextOf(runner.state, HERE, 1, true)) ?? [],
+      missing: [...(scenario?.missing(contextOf(runner.state, HERE, 1, true)) ?? []), ...this.#sudoRefuses],
       attention: runner.attention,
       progress: new Map(runner.progress),
       triage: triageView(this.cluster, runner.state.facts),
       checklist: checklistView(this.checklistSeen()),
       ...(trouble === undefined ? {} : { warning: trouble }),
+      ...(this.#practiceGone()
+        ? { warning: 'this practice cluster is gone, its state was memory only: blackstart drill' }
+        : {}),
     });
   }
 }

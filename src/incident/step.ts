@@ -72,6 +72,8 @@ export type When =
 
 export interface UndoPlan {
   readonly title: string;
+  /** What exactly is put back, named at the gate: which of several databases, from where. */
+  names?(context: StepContext): string;
   readonly effect: Effect;
   run(context: StepContext): readonly Command[];
   readonly done: Question;

@@ -14,11 +14,16 @@ export function restoreSummary(state: IncidentState): RestoreSummary {
   const context = contextOf(state, HERE, 1, true);
   const lost: string[] = [];
   const left: string[] = [];
-  const proof = context.known('fetch', 'proof', HERE) as { takenAt?: number | null; revision?: number } | undefined;
+  const proof = context.known('fetch', 'proof', HERE) as
+    | { takenAt?: number | null; revision?: number; wakes?: string[] }
+    | undefined;
   if (state.ended?.outcome === 'recovered' && proof?.takenAt !== undefined && proof.takenAt !== null) {
     lost.push(
       `everything written between ${stamp(proof.takenAt * 1000)} and the incident: the backup is of revision ${proof.revision}`,
     );
+  }
+  if (state.ended?.outcome === 'recovered' && proof?.wakes !== undefined && proof.wakes.length > 0) {
+    left.push(`look at what began to act by itself when the cluster woke: ${proof.wakes.slice(0, 10).join(', ')}`);
   }
   const primary = state.choices.primary;
   const gone = (context.known('verify-nodes', 'gone', primary) as string[] | undefined) ?? [];

@@ -1,4 +1,4 @@
-import { cellKey, type IncidentState } from './state.js';
+import { cellKey, contextOf, type IncidentState } from './state.js';
 import { HERE, type Scenario, type Step } from './step.js';
 
 /**
@@ -14,6 +14,11 @@ export function undoScenario(scenario: Scenario, state: IncidentState): Scenario
     .sort((a, b) => (order.get(b.step) ?? 0) - (order.get(a.step) ?? 0));
   const ids = [...new Set(finished.map((cell) => cell.step))];
   const undone = ids.filter((id) => steps.some((step) => step.id === id && !('none' in step.undo)));
+  const named = finished.flatMap((cell) => {
+    const undo = steps.find((step) => step.id === cell.step)?.undo;
+    if (undo === undefined || 'none' in undo || undo.names === undefined) return [];
+    return [undo.names(contextOf(state, cell.host, Math.max(1, cell.attempt), true))];
+  });
   return {
     id: `undo-${scenario.id}`,
     title: `Undo: ${scenario.title}`,
@@ -25,7 +30,7 @@ export function undoScenario(scenario: Scenario, state: IncidentState): Scenario
         id: 'undo',
         title: 'Put everything back',
         typed: (context) => context.cluster.name,
-        does: () => `undoes ${undone.length} steps in reverse order`,
+        does: () => [`undoes ${undone.length} steps in reverse order`, ...named].join('; '),
         loses: () => 'what the restore has done so far',
         keeps: () => 'every copy and everything that was moved aside',
         undo: 'none: begin the restore again instead',

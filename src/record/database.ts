@@ -24,7 +24,16 @@ export type Db = Database.Database;
  * a broken record must not stand in the way of a rescue.
  * @returns the database and, when that happened, where the damaged one lies now
  */
-export function openForWriting(path: string): { db: Db; setAside?: string } {
+export function openForWriting(path: string): { db: Db; setAside?: string; unwritable?: string } {
+  try {
+    return openFile(path);
+  } catch (error) {
+    // The rescue goes on with a record in memory; the header says so all the time.
+    return { db: prepare(':memory:'), unwritable: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function openFile(path: string): { db: Db; setAside?: string } {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const isNew = !existsSync(path);
   try {

@@ -25,16 +25,18 @@ export class RunRecord {
 
   /** Opens or creates the record at a path and reads what is in it. */
   static open(path: string, clock: Clock): { record: RunRecord; events: AnyEvent[] } {
-    const { db, setAside } = openForWriting(path);
+    const { db, setAside, unwritable } = openForWriting(path);
     const rows = readRows(db);
     const last = rows.at(-1);
     const verdict = verifyChain(rows, headOf(db));
     const trouble =
-      setAside !== undefined
-        ? `The record was damaged and lies aside as ${setAside}; a new one was begun.`
-        : verdict.ok
-          ? undefined
-          : `Entry ${verdict.seq} of the record does not hold: ${verdict.why}.`;
+      unwritable !== undefined
+        ? `The record cannot be written (${unwritable}): it is kept in memory only and ends with this console.`
+        : setAside !== undefined
+          ? `The record was damaged and lies aside as ${setAside}; a new one was begun.`
+          : verdict.ok
+            ? undefined
+            : `Entry ${verdict.seq} of the record does not hold: ${verdict.why}.`;
     const record = new RunRecord(db, clock, last?.seq ?? 0, last?.hash ?? CHAIN_START, trouble);
     return { record, events: eventsOf(rows) };
   }

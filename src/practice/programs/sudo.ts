@@ -75,6 +75,13 @@ export const sudo: Program = async (node, run) => {
     }
   }
   if (argv.length === 0) return 0;
+  // `sudo -l COMMAND` only tells whether it would be run.
+  if (options.has('l')) {
+    const program = argv[0] ?? '';
+    if (!node.hasProgram(program)) return 1;
+    await run.output.out(`${program.startsWith('/') ? program : `/usr/bin/${program}`} ${argv.slice(1).join(' ')}\n`);
+    return 0;
+  }
   const next: Run = {
     ...run,
     argv,
