@@ -5,7 +5,10 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
-const BENCHES = { snapshot: () => import('../test/bench/snapshot.bench.mjs').then((one) => one.benchSnapshot) };
+const BENCHES = {
+  snapshot: () => import('../test/bench/snapshot.bench.mjs').then((one) => one.benchSnapshot),
+  lookup: () => import('../test/bench/lookup.bench.mjs').then((one) => one.benchLookup),
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

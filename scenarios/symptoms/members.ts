@@ -12,8 +12,7 @@ export const memberSymptoms: readonly Symptom[] = [
     ],
     severity: 'error',
     means: 'A member was to be added, promoted or removed while too few members are healthy.',
-    doThis:
-      'Bring the missing servers of {servers} up, or remove the dead member first, while the rest still has quorum.',
+    doThis: 'Bring the rest of {servers} up, or remove the dead member first, while the rest still has quorum.',
     source: 'etcd server.go; #3074',
     example:
       '{"level":"warn","ts":"2026-11-22T10:40:00.000000Z","caller":"etcdserver/server.go:1400","msg":"rejecting member add request; local member has not been connected to all peers, reconfigure breaks active quorum","error":"etcdserver: unhealthy cluster"}',

@@ -22,7 +22,7 @@ export const quorumSymptoms: readonly Symptom[] = [
     severity: 'info',
     means:
       'The member runs without quorum. Once at a start it is normal; every 15 seconds means the other members are missing.',
-    doThis: 'Start the other servers of {servers}, all without waiting for one another. It then finishes by itself.',
+    doThis: 'Start the rest of {servers}, all without waiting for one another. It then finishes by itself.',
     notThis: 'Do not start the servers one after another and wait for each: the first cannot become ready alone.',
     source: 'etcd server/etcdserver/server.go; #3723, #2002',
     example:
@@ -47,7 +47,7 @@ export const quorumSymptoms: readonly Symptom[] = [
     severity: 'info',
     means:
       'One at a start is normal. With the term rising there is no quorum, or disk or network are too slow to keep a leader.',
-    doThis: 'If it goes on: count the servers of {servers} that are up. If all are up, look for slow disks (82 to 85).',
+    doThis: 'If it goes on: count how many of {servers} are up. If all are up, look for slow disks (82 to 85).',
     source: '#2002',
     example:
       '{"level":"info","ts":"2026-11-22T10:38:51.139321Z","logger":"raft","caller":"v3@v3.6.0/raft.go:988","msg":"252902638f78db76 is starting a new election at term 5"}',
@@ -90,8 +90,7 @@ export const quorumSymptoms: readonly Symptom[] = [
     patterns: ['Failed to test etcd connection: .{0,300}context deadline exceeded'],
     severity: 'warning',
     means: 'etcd on this server answers, but not within 30 seconds: there is no quorum.',
-    doThis:
-      'Start the other servers of {servers}. If the majority is gone for good: reset membership on the best survivor.',
+    doThis: 'Start the rest of {servers}. If the majority is gone for good: reset membership on the best survivor.',
     source: 'K3s pkg/etcd/etcd.go status',
     example: String.raw`time="2026-11-22T10:39:42Z" level=info msg="Failed to test etcd connection: failed to get etcd status: rpc error: code = Unavailable desc = connection error: desc = \"transport: authentication handshake failed: context deadline exceeded\""`,
   },

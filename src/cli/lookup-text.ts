@@ -9,8 +9,13 @@ import type { Symptom } from '../lookup/types.js';
 const AROUND = 60;
 const LABEL = 9;
 
-/** One entry, wrapped; `text` is the line it was found in, with what matched marked. */
-export function entryLines(symptom: Symptom, shown: string | undefined, width: number, names: Names = {}): string[] {
+/** One entry, wrapped; `shown` says under a label of its own where it was found. */
+export function entryLines(
+  symptom: Symptom,
+  shown: { readonly label: string; readonly text: string } | undefined,
+  width: number,
+  names: Names = {},
+): string[] {
   const row = (label: string, text: string): string[] => wrapped(text, width - LABEL - 2, label);
   const versions = [
     ...(symptom.since === undefined ? [] : [`since ${symptom.since}`]),
@@ -18,7 +23,7 @@ export function entryLines(symptom: Symptom, shown: string | undefined, width: n
   ];
   return [
     `${symptom.id}  ${symptom.title}${symptom.severity === 'info' ? '' : `  (${symptom.severity})`}`,
-    ...(shown === undefined ? [] : [`  ${'found in'.padEnd(LABEL)}${shown}`]),
+    ...(shown === undefined ? [] : [`  ${shown.label.padEnd(LABEL)}${shown.text}`]),
     ...row('means', fillNames(symptom.means, names)),
     ...row('do', fillNames(symptom.doThis, names)),
     ...(symptom.notThis === undefined ? [] : row('do not', fillNames(symptom.notThis, names))),

@@ -120,6 +120,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     .description('what a message means, what to do, what not to do; exit 1 when nothing is known')
     .option('--list', 'all entries', false)
     .option('--json', 'one JSON document', false)
+    // Commands and messages are pasted as they are, and hold options of their own.
+    .allowUnknownOption()
     .addHelpText(
       'after',
       '\nExamples:\n  blackstart lookup "bootstrap data already found and encrypted with different token"\n  blackstart lookup 17\n  blackstart lookup disk full\n  journalctl -u k3s --since -1h | blackstart lookup',

@@ -51,7 +51,9 @@ export function makeMatcher(symptoms: readonly Symptom[]): Matcher {
     }
     scan.scan(text, hit);
     if (candidates.length === 0) return NOTHING;
+    // Equally specific ones stay in the order of the catalogue.
     const matched = candidates
+      .sort((a, b) => a - b)
       .map((index) => entries[index] as Entry)
       .filter((entry) => entry.pattern.test(text))
       .sort((a, b) => b.least - a.least);

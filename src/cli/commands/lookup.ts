@@ -51,7 +51,12 @@ function answer(query: string, options: Options): number {
 function print(found: readonly Found[]): void {
   found.slice(0, IN_FULL).forEach((one, index) => {
     if (index > 0) out('');
-    for (const line of entryLines(one.symptom, one.by === 'id' ? undefined : marked(one), width())) out(line);
+    for (const line of entryLines(
+      one.symptom,
+      one.by === 'id' ? undefined : { label: 'found in', text: marked(one) },
+      width(),
+    ))
+      out(line);
   });
   const more = found.slice(IN_FULL);
   if (more.length > 0) out(`\nAlso possible:`);
@@ -98,7 +103,8 @@ async function pasted(input: Readable, options: Options): Promise<number> {
       const part = locate(one.symptom, one.first);
       out('');
       const shown = marked({ text: one.first, marks: part === undefined ? [] : [part] });
-      for (const line of entryLines(one.symptom, `${one.count} ×, first: ${shown}`, width())) out(line);
+      for (const line of entryLines(one.symptom, { label: 'seen', text: `${one.count} ×, first: ${shown}` }, width()))
+        out(line);
     }
   }
   return found.length === 0 ? EXIT.no : EXIT.ok;
