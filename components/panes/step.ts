@@ -58,7 +58,8 @@ function commandLines(state: ConsoleState, planned: PlannedStep, width: number):
     return [line(seg('  none: it only looks and waits', 'dim'))];
   const hosts = planned.hosts.filter((one) => one.when.run !== 'no');
   return hosts.flatMap(({ host, cell }) => {
-    const commands = planned.step.run?.(contextOf(incident, host, Math.max(1, cell?.attempt ?? 1), true)) ?? [];
+    const commands =
+      cell?.commands ?? planned.step.run?.(contextOf(incident, host, Math.max(1, cell?.attempt ?? 1), true)) ?? [];
     return commands.flatMap((command) =>
       labelled('', `${host === HERE ? 'here' : host}$ ${quotedForPeople(command)}`, width, 2),
     );

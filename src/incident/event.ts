@@ -1,4 +1,5 @@
 import type { Cluster } from './cluster.js';
+import type { Command } from './command.js';
 import type { HostFacts } from './facts.js';
 import type { Json, JsonObject } from './json.js';
 import type { ChoiceKey } from './step.js';
@@ -65,6 +66,14 @@ export type Payload =
       readonly gated: boolean;
       /** What the step remembers of the time before it; the first attempt's counts. */
       readonly learned: JsonObject;
+    }
+  /** What an attempt sends, fixed before its first command: facts may change while it is under way, its commands may not. */
+  | {
+      readonly type: 'commands-fixed';
+      readonly step: string;
+      readonly host: string;
+      readonly attempt: number;
+      readonly commands: readonly Command[];
     }
   | {
       readonly type: 'asked';

@@ -107,6 +107,7 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
     case 'run-ended':
       return { ...state, ended: { outcome: event.outcome, summary: event.summary, at } };
     case 'step-begun':
+    case 'commands-fixed':
     case 'asked':
     case 'sent':
     case 'returned':
@@ -150,7 +151,15 @@ function comeBack(state: IncidentState, host: string): IncidentState {
 }
 
 type CellEvent = Typed<
-  'step-begun' | 'asked' | 'sent' | 'returned' | 'step-ended' | 'deadline' | 'answered' | 'step-skipped'
+  | 'step-begun'
+  | 'commands-fixed'
+  | 'asked'
+  | 'sent'
+  | 'returned'
+  | 'step-ended'
+  | 'deadline'
+  | 'answered'
+  | 'step-skipped'
 >;
 
 function inCell(state: IncidentState, event: CellEvent, at: number): IncidentState {
@@ -192,6 +201,8 @@ function changeCell(cell: Cell, event: CellEvent, at: number): Cell {
         begunAt: at,
         deadlineFrom: at,
       };
+    case 'commands-fixed':
+      return { ...cell, commands: event.commands };
     case 'asked':
       return {
         ...cell,
@@ -240,10 +251,15 @@ function answer(cell: Cell, choice: 'wait' | 'give-up' | 'retry' | 'look-again',
     case 'retry':
     case 'look-again': {
       // Waiting again; what the cell has learned and its attempt stay, a new attempt begins from them.
-      const { trouble: _trouble, endedAt: _endedAt, ...rest } = cell;
+      const { trouble: _trouble, endedAt: _endedAt, commands: _commands, ...rest } = cell;
       return choice === 'retry'
         ? { ...rest, status: 'waiting', sent: [], clear: false }
-        : { ...rest, status: cell.sent.length > 0 ? 'running' : 'begun', deadlineFrom: at };
+        : {
+            ...rest,
+            ...(cell.commands === undefined ? {} : { commands: cell.commands }),
+            status: cell.sent.length > 0 ? 'running' : 'begun',
+            deadlineFrom: at,
+          };
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from './cluster.js';
+import type { Command } from './command.js';
 import type { CommandText, Outcome, Trouble } from './event.js';
 import { type HostFacts, unseen } from './facts.js';
 import type { Json, JsonObject } from './json.js';
@@ -31,6 +32,8 @@ export interface Cell {
   /** Milliseconds since the epoch. */
   readonly begunAt?: number;
   readonly endedAt?: number;
+  /** What this attempt sends; undefined until its first command is about to be sent. */
+  readonly commands?: readonly Command[];
   readonly sent: readonly SentCommand[];
   readonly lastAnswer?: 'yes' | 'no' | 'failed' | 'unknown';
   /** It was asked before running and the answer was no: it may run. */

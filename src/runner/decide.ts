@@ -9,6 +9,8 @@ import type { Scenario, Step } from '../incident/step.js';
  */
 export type Decision =
   | { readonly do: 'begin'; readonly step: Step; readonly host: string }
+  /** Keep what the attempt sends, before the first of it is sent. */
+  | { readonly do: 'fix'; readonly step: Step; readonly host: string; readonly commands: readonly Command[] }
   /** Ask whether the step is done: before running it, or after (again and again until it is). */
   | { readonly do: 'ask'; readonly step: Step; readonly host: string; readonly when: 'before' | 'after' }
   | {
@@ -111,7 +113,7 @@ function nextFor(
   if (cell.status === 'failed' || cell.status === 'doubt') return undefined;
   if (!cell.clear) return { do: 'ask', step, host, when: 'before' };
   if (step.run === undefined) return { do: 'ask', step, host, when: 'after' };
-  const commands = step.run(contextOf(state, host, cell.attempt));
+  const commands = cell.commands ?? step.run(contextOf(state, host, cell.attempt));
   return nextCommand(scenario, state, { step, host, cell, commands, mayStart });
 }
 
@@ -135,6 +137,7 @@ function nextCommand(scenario: Scenario, state: IncidentState, sending: Sending)
     if (step.gate !== undefined && !gateOpen(state, step.gate, host)) {
       return scenario.gates.some((gate) => gate.id === step.gate) ? { do: 'gate', gate: step.gate } : undefined;
     }
+    if (cell.commands === undefined) return { do: 'fix', step, host, commands };
     return { do: 'send', step, host, index, command };
   }
   return { do: 'ask', step, host, when: 'after' };

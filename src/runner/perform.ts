@@ -21,10 +21,7 @@ export interface Work {
 type Doing = Extract<Decision, { do: 'ask' | 'send' | 'resolve' | 'fail' }>;
 
 /** Carries one decision out. Everything it finds becomes an event; it decides nothing about what comes after. */
-export async function perform(
-  decision: Exclude<Decision, { do: 'gate' | 'finish' | 'begin' | 'attend' }> | Decision,
-  work: Work,
-): Promise<void> {
+export async function perform(decision: Decision, work: Work): Promise<void> {
   switch (decision.do) {
     case 'ask':
       return askStep(decision, work);

@@ -260,7 +260,7 @@ export class Runner {
         const decisions = decide(scenario, this.#state);
         this.#settleAttention(decisions);
         const fresh = decisions.filter((decision) => this.#start(scenario, decision));
-        if (fresh.length === 0 || !fresh.some((decision) => decision.do === 'begin')) return;
+        if (fresh.length === 0 || !fresh.some((decision) => decision.do === 'begin' || decision.do === 'fix')) return;
       }
     } finally {
       this.#pumping = false;
@@ -291,6 +291,12 @@ export class Runner {
         gated: decision.step.gate !== undefined,
         learned,
       });
+      return true;
+    }
+    if (decision.do === 'fix') {
+      const { step, host, commands } = decision;
+      const attempt = this.#state.cells[key]?.attempt ?? 1;
+      this.#append({ type: 'commands-fixed', step: step.id, host, attempt, commands });
       return true;
     }
     const work = perform(decision, {

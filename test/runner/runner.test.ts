@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../src/base/clock.js';
+import { act } from '../../src/incident/command.js';
 import type { Scenario } from '../../src/incident/step.js';
 import { Refused, Runner } from '../../src/runner/runner.js';
 import {
@@ -247,6 +248,29 @@ describe('carrying a plan out', () => {
     runner.chooseScenario('fake');
     expect(() => runner.begin()).toThrow(Refused);
     expect(world.sent).toEqual([]);
+  });
+
+  test('facts that change in the middle of an attempt do not change what it sends', async () => {
+    const world = new FakeWorld();
+    // What it sends depends on a fact that its own first command changes, as a placed override changes a configuration.
+    const step = fakeStep('last', {
+      run: (context) => [
+        ...(context.facts('a').held === true ? [] : [act(['set', 'first'])]),
+        act(['set', 'middle']),
+        act(['set', 'last']),
+      ],
+    });
+    const { runner } = setUp(fakeScenario([step], ['a']), world);
+    const exec = world.exec.bind(world);
+    world.exec = (host, argv) => {
+      const said = exec(host, argv);
+      if (argv[1] === 'first') runner.seen('a', { reachable: true, held: true });
+      return said;
+    };
+    runner.begin();
+    await play(runner);
+    expect(runner.state.ended?.outcome).toBe('recovered');
+    expect(world.sent).toEqual(['a/first', 'a/middle', 'a/last']);
   });
 
   test('secrets in output never reach the record', async () => {
