@@ -1,5 +1,6 @@
 import { hostOf, namesOf } from '../../src/incident/cluster.js';
 import type { StepContext } from '../../src/incident/step.js';
+import { k3sRun } from '../../src/k3s/ask.js';
 import { type K3sPaths, k3sPaths } from '../../src/k3s/paths.js';
 
 /** Which hosts a step is about. */
@@ -41,6 +42,10 @@ export function nodeAddress(context: StepContext, host: string): string {
 
 export const k3sProgram = (context: StepContext, host = context.host): string =>
   context.facts(host).service?.path ?? '/usr/local/bin/k3s';
+
+/** K3s for calling its tools (kubectl, crictl) on a host. */
+export const k3sTools = (context: StepContext, host = context.host): string[] =>
+  k3sRun(k3sProgram(context, host), pathsOf(context, host).dataDir);
 
 export const nodeNameOf = (context: StepContext, host: string): string =>
   context.facts(host).service?.nodeName ?? hostOf(context.cluster, host).nodeName;

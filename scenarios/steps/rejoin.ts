@@ -5,7 +5,7 @@ import { kubectl, listDirectory, members, showUnit } from '../../src/k3s/ask.js'
 import { parseHttp, parseMembers, parseNodes, serverUrl, urlHost } from '../../src/k3s/health.js';
 import { parseEntries } from '../../src/k3s/listing.js';
 import { parseUnit } from '../../src/k3s/systemd.js';
-import { k3sProgram, nodeAddress, nodeNameOf, pathsOf } from './hosts.js';
+import { k3sTools, nodeAddress, nodeNameOf, pathsOf } from './hosts.js';
 import { at, failed, minutes, no, seconds, silence, yes } from './judge.js';
 import { lift, startedAgain } from './stop.js';
 
@@ -152,7 +152,7 @@ export const peerReady: Step = {
   done: {
     ask: (context) => [
       look(showUnit(pathsOf(context).unit)),
-      look(kubectl(k3sProgram(context, context.choices.primary), 'get', 'nodes', '-o', 'json'), {
+      look(kubectl(k3sTools(context, context.choices.primary), 'get', 'nodes', '-o', 'json'), {
         on: context.choices.primary ?? context.host,
         maxBytes: 16e6,
       }),

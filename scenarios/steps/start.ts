@@ -4,7 +4,7 @@ import { etcdHealth, kubectl, members, showUnit, statFile } from '../../src/k3s/
 import { healthReason, parseHttp, parseMembers, parseNodes } from '../../src/k3s/health.js';
 import { secretDir } from '../../src/k3s/scripts.js';
 import { looksLikeCrashLoop, parseUnit } from '../../src/k3s/systemd.js';
-import { k3sProgram, nodeNameOf, pathsOf } from './hosts.js';
+import { k3sTools, nodeNameOf, pathsOf } from './hosts.js';
 import { at, failed, minutes, no, seconds, silence, yes } from './judge.js';
 import { hold, lift, startedAgain } from './stop.js';
 
@@ -51,9 +51,9 @@ const primaryHealthy: Question = {
     look(showUnit(pathsOf(context).unit)),
     look(etcdHealth()),
     look(members()),
-    look(kubectl(k3sProgram(context), 'get', '--raw', '/readyz')),
+    look(kubectl(k3sTools(context), 'get', '--raw', '/readyz')),
     look(statFile(pathsOf(context).resetFlag)),
-    look(kubectl(k3sProgram(context), 'get', 'nodes', '-o', 'json'), { maxBytes: 16e6 }),
+    look(kubectl(k3sTools(context), 'get', 'nodes', '-o', 'json'), { maxBytes: 16e6 }),
   ],
   judge: (answers, context) => {
     const quiet = silence(answers);

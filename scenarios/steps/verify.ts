@@ -4,11 +4,10 @@ import type { Step, StepContext } from '../../src/incident/step.js';
 import { kubectl } from '../../src/k3s/ask.js';
 import { parseNodes } from '../../src/k3s/health.js';
 import { provenBackup } from './fetch.js';
-import { agentsIn, k3sProgram, nodeNameOf, serversIn } from './hosts.js';
+import { agentsIn, k3sTools, nodeNameOf, serversIn } from './hosts.js';
 import { at, minutes, no, seconds, silence, yes } from './judge.js';
 
-const kube = (context: StepContext, ...args: string[]) =>
-  look(kubectl(k3sProgram(context), ...args), { maxBytes: 32e6 });
+const kube = (context: StepContext, ...args: string[]) => look(kubectl(k3sTools(context), ...args), { maxBytes: 32e6 });
 
 export const verifyNodes: Step = {
   id: 'verify-nodes',
@@ -200,7 +199,7 @@ export const testPod: Step = {
   run: (context) => [
     act(
       kubectl(
-        k3sProgram(context),
+        k3sTools(context),
         'run',
         testPodName(context),
         '-n',
@@ -229,7 +228,7 @@ export const testImage: Step = {
   why: 'The pause image of every K3s serves: it runs and needs nothing.',
   done: {
     ask: (context) => [
-      look(['timeout', '20', k3sProgram(context), 'crictl', 'images', '-o', 'json'], { maxBytes: 4e6 }),
+      look(['timeout', '20', ...k3sTools(context), 'crictl', 'images', '-o', 'json'], { maxBytes: 4e6 }),
     ],
     judge: (answers) => {
       const quiet = silence(answers);
@@ -272,7 +271,7 @@ export const deleteTestPod: Step = {
   run: (context) => [
     act(
       kubectl(
-        k3sProgram(context),
+        k3sTools(context),
         'delete',
         'pod',
         testPodName(context),

@@ -5,7 +5,8 @@ import { systemClock } from '../base/clock.js';
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
 import { surveyHost } from '../cluster/survey.js';
 import { watchCluster } from '../cluster/watch.js';
-import { type Cluster, hostOf } from '../incident/cluster.js';
+import { type Cluster, type ClusterHost, hostOf } from '../incident/cluster.js';
+import type { HostFacts } from '../incident/facts.js';
 import { planOf } from '../incident/plan.js';
 import { contextOf } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
@@ -41,6 +42,10 @@ export interface SessionOptions {
   readonly fresh?: boolean;
 }
 
+/** Between two looks at a host: often enough to follow a step, seldom enough to load nobody. */
+const LOOK_MS = 3_000;
+const FULL_LOOK_MS = 60_000;
+
 /**
  * One incident, wired together: hosts, record, runner, probes, journals and the store they all write to.
  * The only place where concrete parts meet; it decides nothing.
@@ -59,6 +64,7 @@ export class Session {
   readonly #abort = new AbortController();
   readonly #work: Promise<unknown>[] = [];
   #backups: readonly Backup[] | undefined;
+  readonly #looks = new Map<string, { facts: HostFacts; fullAt: number }>();
   #refreshing = false;
   /** What sudo on the hosts would refuse of the plan. */
   #sudoRefuses: readonly string[] = [];
@@ -105,8 +111,8 @@ export class Session {
         hosts: this.cluster.hosts,
         clock: systemClock,
         signal,
-        everyMs: () => (this.runner.state.begun ? 4_000 : 2_500),
-        look: (host) => surveyHost(this.hosts.get(host.name), host, signal),
+        everyMs: () => LOOK_MS,
+        look: (host) => this.#look(host, signal),
         onLook: (host, facts, changed) => {
           noteLook(this.store, host, facts, changed, systemClock.now());
           if (changed) this.runner.seen(host, facts);
@@ -186,6 +192,15 @@ export class Session {
       backups: this.#backups?.length,
       backupsProblem: backups.state === 'failed' ? backups.what : undefined,
     };
+  }
+
+  /** A full look once a minute, else only at what changes by itself. */
+  async #look(host: ClusterHost, signal: AbortSignal): Promise<HostFacts> {
+    const last = this.#looks.get(host.name);
+    const known = last !== undefined && systemClock.now() - last.fullAt < FULL_LOOK_MS ? last : undefined;
+    const facts = await surveyHost(this.hosts.get(host.name), host, signal, known?.facts);
+    this.#looks.set(host.name, { facts, fullAt: facts.reachable ? (known?.fullAt ?? systemClock.now()) : 0 });
+    return facts;
   }
 
   /** Looks at one host again at once, for an intent that waits for it. */

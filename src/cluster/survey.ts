@@ -1,12 +1,13 @@
 import { toProblem } from '../base/problem.js';
 import { Secret } from '../base/secret.js';
 import type { ClusterHost } from '../incident/cluster.js';
-import type { DataFacts, HostFacts, ServiceFacts } from '../incident/facts.js';
+import type { DataFacts, HostFacts, ServiceFacts, UnitFacts } from '../incident/facts.js';
 import {
   diskFree,
   diskUsed,
   etcdHealth,
   heldPorts,
+  k3sRun,
   kubectl,
   listDirectory,
   listProcesses,
@@ -28,13 +29,24 @@ import { tokenHash } from '../snapshot/token.js';
 import { type AskHost, asker } from './ask-host.js';
 
 /**
+ * What of an earlier look need not be asked again every few seconds: who the host is, how K3s is configured there, its CA.
+ * On a real host every question as root is a line in its authentication log.
+ */
+export type Known = HostFacts | undefined;
+
+/**
  * Looks at one host: all questions at once, each bounded, none of which changes a byte. A host that cannot be reached is a
  * fact with its reason.
  */
-export async function surveyHost(host: Host, about: ClusterHost, signal: AbortSignal): Promise<HostFacts> {
+export async function surveyHost(
+  host: Host,
+  about: ClusterHost,
+  signal: AbortSignal,
+  known?: Known,
+): Promise<HostFacts> {
   const ask = asker(host, signal);
   try {
-    return await survey(about, ask);
+    return await survey(about, ask, known?.reachable === true ? known : undefined);
   } catch (error) {
     if (signal.aborted) throw error;
     const problem = toProblem(error);
@@ -42,26 +54,24 @@ export async function surveyHost(host: Host, about: ClusterHost, signal: AbortSi
   }
 }
 
-async function survey(about: ClusterHost, ask: AskHost): Promise<HostFacts> {
+async function survey(about: ClusterHost, ask: AskHost, known: Known): Promise<HostFacts> {
   const sent = Date.now();
   const date = await ask(['date', '+%s.%N'], { root: false });
   const took = Date.now() - sent;
   const paths = k3sPaths(about.dataDir, about.service);
-  const [identity, curl, unitSaid, sockets, processes] = await Promise.all([
-    identityOf(ask),
-    ask(['curl', '--version'], { root: false }),
+  const [identity, unitSaid, sockets, processes] = await Promise.all([
+    identityOf(ask, known),
     ask(showUnit(paths.unit)),
     ask(listSockets()),
     ask(listProcesses()),
   ]);
   const unit = parseUnit(unitSaid.stdout);
-  const service = unit.load === 'loaded' ? await serviceOf(ask, about, paths, unit) : undefined;
+  const service = unit.load === 'loaded' ? await serviceOf(ask, about, paths, unit, known?.service) : undefined;
   const real = service?.dataDir === undefined ? paths : k3sPaths(service.dataDir, about.service);
-  const server = about.role === 'server' ? await serverOf(ask, real, service) : {};
+  const server = about.role === 'server' ? await serverOf(ask, real, service, known?.caHash) : {};
   return {
     reachable: true,
     ...identity,
-    ...(curl.code === 0 ? {} : { lacks: ['curl'] }),
     // Where systemd is not running `systemctl show` fails; a unit that does not exist is shown as not-found.
     init: unitSaid.code === 0 ? 'systemd' : 'other',
     // One command there and back, now; what the connection measured when it was made may be long ago.
@@ -86,16 +96,29 @@ function clockOffset(stdout: string, sent: number, took: number): number {
   return Math.round((theirs - (sent + took / 2)) / 500) * 500;
 }
 
-async function identityOf(ask: AskHost): Promise<Pick<HostFacts, 'hostname' | 'machineId' | 'os'>> {
-  const [hostname, machine, release] = await Promise.all([
+type Identity = Pick<HostFacts, 'hostname' | 'machineId' | 'os' | 'lacks'>;
+
+async function identityOf(ask: AskHost, known: Known): Promise<Identity> {
+  if (known?.machineId !== undefined) {
+    const { hostname, machineId, os, lacks } = known;
+    return {
+      machineId,
+      ...(hostname === undefined ? {} : { hostname }),
+      ...(os === undefined ? {} : { os }),
+      ...(lacks === undefined ? {} : { lacks }),
+    };
+  }
+  const [hostname, machine, release, curl] = await Promise.all([
     ask(['hostname'], { root: false }),
     ask(readFile('/etc/machine-id'), { root: false }),
     ask(readFile('/etc/os-release'), { root: false }),
+    ask(['curl', '--version'], { root: false }),
   ]);
   return {
     hostname: hostname.stdout.trim(),
     machineId: machine.stdout.trim(),
     os: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(release.stdout)?.[1] ?? '',
+    ...(curl.code === 0 ? {} : { lacks: ['curl'] }),
   };
 }
 
@@ -106,7 +129,24 @@ async function diskOf(ask: AskHost, dataDir: string): Promise<Pick<HostFacts, 'd
   return disk === undefined ? {} : { diskFree: Math.floor(disk.available / 1e8) * 1e8, diskSize: disk.size };
 }
 
-async function serviceOf(ask: AskHost, about: ClusterHost, paths: K3sPaths, unit: UnitState): Promise<ServiceFacts> {
+const unitFacts = (unit: UnitState): UnitFacts => ({
+  load: unit.load,
+  active: unit.active,
+  sub: unit.sub,
+  enabled: unit.enabled,
+  restarts: unit.restarts,
+  crashLoop: looksLikeCrashLoop(unit),
+  activeSince: unit.activeSince,
+});
+
+async function serviceOf(
+  ask: AskHost,
+  about: ClusterHost,
+  paths: K3sPaths,
+  unit: UnitState,
+  known: ServiceFacts | undefined,
+): Promise<ServiceFacts> {
+  if (known !== undefined) return { ...known, unit: unitFacts(unit) };
   const listing = await ask(listDirectory(paths.configDir));
   const extra = parseEntries(listing.stdout)
     .map((entry) => entry.name)
@@ -131,15 +171,7 @@ async function serviceOf(ask: AskHost, about: ClusterHost, paths: K3sPaths, unit
   return {
     path: unit.execStart[0] ?? '/usr/local/bin/k3s',
     version: /k3s version (\S+)/.exec(program.stdout)?.[1] ?? '',
-    unit: {
-      load: unit.load,
-      active: unit.active,
-      sub: unit.sub,
-      enabled: unit.enabled,
-      restarts: unit.restarts,
-      crashLoop: looksLikeCrashLoop(unit),
-      activeSince: unit.activeSince,
-    },
+    unit: unitFacts(unit),
     args: config.args,
     ...(config.server === undefined ? {} : { serverUrl: { url: config.server.value, from: config.server.from } }),
     ...optional,
@@ -171,22 +203,26 @@ function hashed(token: Secret, from: string): { tokenHash?: string; tokenFrom?: 
     : { tokenHash: hash, tokenFrom: from };
 }
 
-async function serverOf(ask: AskHost, paths: K3sPaths, service: ServiceFacts | undefined): Promise<Partial<HostFacts>> {
+async function serverOf(
+  ask: AskHost,
+  paths: K3sPaths,
+  service: ServiceFacts | undefined,
+  knownCa: string | undefined,
+): Promise<Partial<HostFacts>> {
   const [data, ca, health, memberList, ready] = await Promise.all([
     dataOf(ask, paths, service),
-    ask(sha256(paths.serverCa)),
+    knownCa ?? ask(sha256(paths.serverCa)).then((said) => /^([0-9a-f]{64})/.exec(said.stdout)?.[1]),
     ask(etcdHealth()),
     ask(members()),
     service === undefined || service.unit.active !== 'active'
       ? undefined
-      : ask(kubectl(service.path, 'get', '--raw', '/readyz'), { timeoutMs: 8_000 }),
+      : ask(kubectl(k3sRun(service.path, paths.dataDir), 'get', '--raw', '/readyz'), { timeoutMs: 8_000 }),
   ]);
   const answer = parseHttp(health.stdout);
   const found = parseMembers(parseHttp(memberList.stdout).body);
-  const hash = /^([0-9a-f]{64})/.exec(ca.stdout)?.[1];
   return {
     data,
-    ...(hash === undefined ? {} : { caHash: hash }),
+    ...(ca === undefined ? {} : { caHash: ca }),
     ...(answer.code === 0 ? {} : { etcd: { healthy: answer.code === 200, reason: healthReason(answer) } }),
     ...(found === undefined ? {} : { members: found }),
     apiReady: ready?.stdout.trim() === 'ok',

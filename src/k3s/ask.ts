@@ -53,11 +53,18 @@ export const etcdHealth = (): string[] => httpGet('http://127.0.0.1:2381/health'
 /** Members as K3s sees them; allowed without a password from the host itself (facts 3.1). */
 export const members = (): string[] => httpGet('https://127.0.0.1:6443/db/info');
 
+/**
+ * K3s as it has to be called for its tools: with a data directory of its own it would else unpack itself into the default one,
+ * and looking must not change a byte.
+ */
+export const k3sRun = (program: string, dataDir: string): string[] =>
+  dataDir === '/var/lib/rancher/k3s' ? [program] : ['env', `K3S_DATA_DIR=${dataDir}`, program];
+
 /** kubectl through K3s' own admin kubeconfig; bounded twice, since without quorum it hangs (R34). */
-export const kubectl = (k3s: string, ...args: string[]): string[] => [
+export const kubectl = (k3s: readonly string[], ...args: string[]): string[] => [
   'timeout',
   '20',
-  k3s,
+  ...k3s,
   'kubectl',
   '--request-timeout=15s',
   ...args,
