@@ -111,7 +111,7 @@ describe.each([[['healthy']], [[]]] as [FaultName[]][])('a cluster that is looke
     const { store, runner } = session;
     await until(() => Object.keys(store.getState().live).length === 5);
     await until(() => store.getState().backups.state === 'listed');
-    runner.chooseScenario('full-restore');
+    expect(() => runner.chooseScenario('full-restore')).toThrow(/observes only/);
     expect(() => runner.begin()).toThrow(/observes only/);
     await expect(runner.openGate()).rejects.toThrow(/observes only/);
     const first = store.getState().live['node-1']?.seenAt ?? 0;
