@@ -3,7 +3,7 @@ import type { Step, StepContext } from '../../src/incident/step.js';
 import { diskUsedBelow, listDirectory, showUnit, statFile } from '../../src/k3s/ask.js';
 import { asideData, parseEntries, parseSizes } from '../../src/k3s/listing.js';
 import { parseUnit } from '../../src/k3s/systemd.js';
-import { k3sProgram, pathsOf } from './hosts.js';
+import { k3sTools, pathsOf } from './hosts.js';
 import { at, bytes, minutes, no, seconds, silence, yes } from './judge.js';
 import { overrideFiles } from './rejoin.js';
 import { unitName } from './unit.js';
@@ -104,7 +104,7 @@ export const freshSnapshot: Step = {
       [
         'timeout',
         '120',
-        k3sProgram(context),
+        ...k3sTools(context),
         'etcd-snapshot',
         'save',
         ...snapshotDataDir(context),
