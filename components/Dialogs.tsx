@@ -4,6 +4,7 @@ import type { ViewState } from '../src/store/view.js';
 import { doneLines } from './dialogs/done.js';
 import { gateLines, gateTitle } from './dialogs/gate.js';
 import type { DialogInput } from './dialogs/input.js';
+import { symptomLines } from './dialogs/symptoms.js';
 import { troubleLines } from './dialogs/trouble.js';
 import { silentHosts, workingKeys } from './keys.js';
 import { type Line, labelled, line, pad, seg } from './line.js';
@@ -99,6 +100,15 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
           title="Hosts that do not answer"
           tone="warn"
           lines={(width) => hostsLines(state, input, width)}
+        />
+      );
+    case 'symptoms':
+      return (
+        <Overlay
+          {...size}
+          title="What is known of this"
+          tone="warn"
+          lines={(width, height) => symptomLines(state, width).slice(input.scroll, input.scroll + height)}
         />
       );
     case 'words':

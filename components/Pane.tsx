@@ -7,7 +7,7 @@ import type { Line } from './line.js';
 import { backupsLines } from './panes/backups.js';
 import { checklistCount, checklistLines } from './panes/checklist.js';
 import { commandsLines } from './panes/commands.js';
-import { errorCount, journalLines } from './panes/journal.js';
+import { errorCount, journalLines, symptomsSeen } from './panes/journal.js';
 import { nodesLines } from './panes/nodes.js';
 import { currentRow, planCount, planLines, planRows } from './panes/plan.js';
 import { stepLines } from './panes/step.js';
@@ -61,10 +61,11 @@ function content(
     }
     case 'journal': {
       const errors = errorCount(state.journal);
+      const known = symptomsSeen(state.journal).length;
       const how = view.search !== '' ? ` · “${view.search}”` : view.follow ? ' · following' : ' · scrolled';
       return {
         title: `Journal · all nodes${how}`,
-        right: errors === 0 ? 'no errors' : `${errors} errors`,
+        right: `${known === 0 ? 'no known symptom' : `${known} known symptom${known === 1 ? '' : 's'}: i`} · ${errors === 0 ? 'no errors' : `${errors} errors`}`,
         lines: journalLines(state.journal, width, height, view.scrolled, view.search),
       };
     }

@@ -35,6 +35,7 @@ export type CommandId =
   | 'report'
   | 'retry-host'
   | 'reload'
+  | 'explain'
   | 'repaint';
 
 export interface KeySpec {
@@ -147,6 +148,14 @@ export const KEYS: readonly KeySpec[] = [
   { id: 'previous-error', keys: 'E', press: ['E'], label: 'previous error', when: at('journal') },
   { id: 'search', keys: '/', press: ['/'], label: 'search the journal', footer: 7 },
   { id: 'retry-host', keys: 'R', press: ['R'], label: 'try this host again', when: at('nodes'), footer: 4 },
+  {
+    id: 'explain',
+    keys: 'i',
+    press: ['i'],
+    label: 'explain symptoms',
+    footer: 5,
+    when: (state) => state.journal.some((one) => one.symptoms.length > 0),
+  },
   { id: 'reload', keys: 'R', press: ['R'], label: 'read the catalogue again', when: at('backups'), footer: 4 },
   { id: 'next-pane', keys: 'tab', press: ['tab'], label: 'next pane', footer: 8 },
   { id: 'previous-pane', keys: 'shift-tab', press: ['shift-tab'], label: 'previous pane' },

@@ -64,8 +64,9 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
       else if (name === 'escape') close();
       else scroll(name, tools);
       return;
+    case 'symptoms':
     case 'help':
-      if (name === 'escape' || name === '?' || name === 'q') close();
+      if (name === 'escape' || name === '?' || name === 'q' || name === 'i') close();
       else scroll(name, tools);
   }
 }
@@ -135,6 +136,7 @@ function pressTrouble(name: string, tools: PressTools): void {
   const { state, intents, change } = tools;
   const { attention } = state;
   if (name === 'escape') return change({ do: 'close' });
+  if (name === 'i') return change({ do: 'open', dialog: { kind: 'symptoms' } });
   if (attention.kind !== 'trouble' || !troubleChoices(state).some((choice) => choice.key === name)) return;
   const { step, host } = attention;
   change({ do: 'close' });

@@ -71,6 +71,8 @@ function run(command: CommandId, name: string, tools: PressTools): void {
       const host = state.cluster.hosts[view.cursor.nodes]?.name;
       return host === undefined ? undefined : say(tools, intents.retryHost(host) ?? `Trying ${host} again.`);
     }
+    case 'explain':
+      return change({ do: 'open', dialog: { kind: 'symptoms' } });
     case 'reload':
       return say(tools, intents.listBackups());
     case 'begin': {

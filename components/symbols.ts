@@ -20,6 +20,7 @@ export const GLYPH = {
   destroy: glyph('◆', '[!!]'),
   change: glyph('◇', '[!]'),
   cursor: glyph('▸', '>'),
+  known: glyph('ⓘ', '(i)'),
   block: glyph('▌', '_'),
 } as const;
 

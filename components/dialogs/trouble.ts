@@ -46,6 +46,9 @@ export function troubleLines(state: ConsoleState, width: number): Line[] {
       .slice(0, 6)
       .flatMap((text, index) => labelled(index === 0 ? 'seen' : '', text, width, 9, 'dim')),
     [],
+    ...(cell?.trouble?.lookup === undefined || cell.trouble.lookup.length === 0
+      ? []
+      : [line(seg(' i  ', 'accent'), seg('explain'.padEnd(12)), seg('what is known of this', 'dim'))]),
     ...troubleChoices(state).map((choice) =>
       line(seg(` ${choice.key}  `, 'accent'), seg(choice.label.padEnd(12)), seg(choice.because, 'dim')),
     ),

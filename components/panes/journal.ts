@@ -1,5 +1,6 @@
 import type { JournalLine } from '../../src/incident/journal.js';
-import { cut, exactly, type Line, pad, seg, type Tone } from '../line.js';
+import { cut, type Line, pad, seg, spread, type Tone } from '../line.js';
+import { GLYPH } from '../symbols.js';
 
 /** All journals merged by time. */
 
@@ -41,7 +42,8 @@ function drawn(one: JournalLine, width: number): Line {
   const { letter, tone } = LETTER[one.severity];
   const time = new Date(one.at).toISOString().slice(11, width > 100 ? 23 : 19);
   const unit = one.unit.startsWith('blackstart-') ? one.unit.replace(/^blackstart-[\d-]+-[0-9a-f]+-/, '') : one.unit;
-  return exactly(
+  const known = one.symptoms[0] === undefined ? [] : [seg(` ${GLYPH.known} ${one.symptoms[0]} `, 'warn')];
+  return spread(
     [
       seg(`${time} `, 'dim'),
       seg(`${pad(one.host, 9)} `, 'accent'),
@@ -49,8 +51,16 @@ function drawn(one: JournalLine, width: number): Line {
       seg(`${letter} `, tone),
       seg(cut(one.text, width), one.severity === 'info' ? 'plain' : tone),
     ],
+    known,
     width,
   );
+}
+
+/** Distinct symptoms in the journal, the latest first. */
+export function symptomsSeen(all: readonly JournalLine[]): string[] {
+  const seen = new Set<string>();
+  for (let index = all.length - 1; index >= 0; index--) for (const id of all[index]?.symptoms ?? []) seen.add(id);
+  return [...seen];
 }
 
 /** How far up one must scroll to the next error above, or undefined. */

@@ -27,6 +27,7 @@ import { spoolDir, statePlace } from './places.js';
 import { rootCommands } from './root-commands.js';
 import { SecretBook } from './secret-book.js';
 import { Secrets } from './secrets.js';
+import { entriesFor, matchSymptoms } from './symptoms.js';
 import { findTokens } from './tokens.js';
 import { VERSION } from './version.js';
 import { backupsView, checklistView, scenarios, suggestPrimary, triageView } from './views.js';
@@ -78,6 +79,7 @@ export class Session {
     this.store = createConsoleStore(this.cluster, mode, systemClock.now());
     const { instead } = statePlace();
     if (instead !== undefined) this.#warn(instead);
+    this.store.setState({ entries: entriesFor(this.cluster) });
     this.asking = new Asking(this.store);
     const book = new SecretBook();
     const ask = options.interactive ? this.asking.ask : undefined;
@@ -276,6 +278,7 @@ export class Session {
         clock: systemClock,
         signal: this.#abort.signal,
         redact: book.redact,
+        match: matchSymptoms,
         onLines: (lines) => addJournal(this.store, lines),
       }),
     );

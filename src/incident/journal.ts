@@ -9,4 +9,16 @@ export interface JournalLine {
   readonly severity: 'debug' | 'info' | 'warning' | 'error';
   /** One line; wrappers of logrus, zap and klog taken off. */
   readonly text: string;
+  /** Ids of known symptoms it shows, most specific first; what healthy clusters print too is not among them. */
+  readonly symptoms: readonly string[];
+}
+
+/** An entry of the catalogue with this cluster's names filled in. */
+export interface SymptomEntry {
+  readonly id: string;
+  readonly title: string;
+  readonly means: string;
+  readonly doThis: string;
+  readonly notThis?: string;
+  readonly source: string;
 }

@@ -3,7 +3,7 @@ import { ProblemError } from '../base/problem.js';
 import type { JournalLine } from '../incident/journal.js';
 import { JOURNAL_NAME } from '../k3s/reset.js';
 import type { Host } from '../remote/host.js';
-import { parseJournalLine } from './parse.js';
+import { type ParsedLine, parseJournalLine } from './parse.js';
 
 export interface FollowOptions {
   readonly hosts: readonly { readonly host: Host; readonly service: string }[];
@@ -13,6 +13,8 @@ export interface FollowOptions {
   onLines(lines: readonly JournalLine[]): void;
   /** Masks secrets that a journal might hold. */
   redact(text: string): string;
+  /** Known symptoms in a message as it was written. */
+  match(message: string): readonly string[];
 }
 
 const FLUSH_MS = 150;
@@ -42,7 +44,7 @@ async function followHost(host: Host, service: string, options: FollowOptions, b
           if (parsed === undefined) return;
           pause = 1_000;
           if (parsed.cursor !== '') cursor = parsed.cursor;
-          batch.add(host.name, parsed.at, parsed.unit, parsed.severity, parsed.text);
+          batch.add(host.name, parsed);
         },
       });
       // A journal that was rotated away no longer knows the cursor: begin anew instead of never.
@@ -81,12 +83,20 @@ class Batch {
 
   constructor(private readonly options: FollowOptions) {}
 
-  add(host: string, at: number, unit: string, severity: JournalLine['severity'], text: string): void {
+  add(host: string, { at, unit, severity, text, message }: ParsedLine): void {
     if (this.#lines.length >= MOST_PER_BATCH) {
       this.#dropped += 1;
       return;
     }
-    this.#lines.push({ id: this.#id++, at, host, unit, severity, text: this.options.redact(text) });
+    this.#lines.push({
+      id: this.#id++,
+      at,
+      host,
+      unit,
+      severity,
+      text: this.options.redact(text),
+      symptoms: this.options.match(message),
+    });
   }
 
   /** Begins to flush; returns the way to stop it. */
@@ -103,7 +113,7 @@ class Batch {
     if (this.#dropped > 0) {
       const last = this.#lines.at(-1);
       const text = `… ${this.#dropped.toLocaleString('en')} lines more in this moment, not shown`;
-      if (last !== undefined) this.#lines.push({ ...last, id: this.#id++, severity: 'info', text });
+      if (last !== undefined) this.#lines.push({ ...last, id: this.#id++, severity: 'info', text, symptoms: [] });
     }
     const lines = this.#lines;
     this.#lines = [];

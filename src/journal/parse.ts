@@ -8,6 +8,8 @@ export interface ParsedLine {
   readonly unit: string;
   readonly severity: Severity;
   readonly text: string;
+  /** As it was written, for matching: taking the wrappers off drops fields that tell. Never drawn. */
+  readonly message: string;
   /** Where to go on after a drop. */
   readonly cursor: string;
 }
@@ -28,6 +30,7 @@ export function parseJournalLine(line: string): ParsedLine | undefined {
     unit: inertLine(word(entry._SYSTEMD_UNIT ?? entry.UNIT ?? entry.SYSLOG_IDENTIFIER), 80).replace(/\.service$/, ''),
     severity: worse(severityOf(message), Number(word(entry.PRIORITY) || 6)),
     text: inertLine(messageOf(message), LONGEST),
+    message,
     cursor: word(entry.__CURSOR),
   };
 }

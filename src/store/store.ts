@@ -2,7 +2,7 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { Attention, Progress } from '../incident/attention.js';
 import type { Cluster } from '../incident/cluster.js';
 import type { HostFacts } from '../incident/facts.js';
-import type { JournalLine } from '../incident/journal.js';
+import type { JournalLine, SymptomEntry } from '../incident/journal.js';
 import type { PlannedPhase } from '../incident/plan.js';
 import type { IncidentState } from '../incident/state.js';
 import type { Scenario } from '../incident/step.js';
@@ -91,6 +91,8 @@ export interface ConsoleState {
   readonly backups: BackupsView;
   readonly checklist: readonly ChecklistRow[];
   readonly journal: readonly JournalLine[];
+  /** The catalogue by id. */
+  readonly entries: ReadonlyMap<string, SymptomEntry>;
   readonly unknownKeys: readonly UnknownKey[];
   readonly secretQuestion: SecretQuestion | undefined;
   /** Something about the record or the program the operator must know; shown in the header. */
@@ -118,6 +120,7 @@ export function createConsoleStore(cluster: Cluster, mode: ConsoleState['mode'],
     backups: { state: 'loading' },
     checklist: [],
     journal: [],
+    entries: new Map(),
     unknownKeys: [],
     secretQuestion: undefined,
     warning: undefined,

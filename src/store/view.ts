@@ -13,6 +13,7 @@ export type Dialog =
   | { readonly kind: 'done' }
   | { readonly kind: 'primary' }
   | { readonly kind: 'hosts' }
+  | { readonly kind: 'symptoms' }
   /** A line of text is asked for; `purpose` tells what becomes of it. */
   | { readonly kind: 'words'; readonly purpose: WordsPurpose; readonly question: string };
 

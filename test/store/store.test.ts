@@ -11,6 +11,7 @@ const line = (id: number, at: number, host = 'a'): JournalLine => ({
   unit: 'k3s',
   severity: 'info',
   text: `line ${id}`,
+  symptoms: [],
 });
 
 describe('the journal on screen', () => {

@@ -1,0 +1,26 @@
+import { symptoms } from '../../scenarios/symptoms/index.js';
+import { type Cluster, namesOf } from '../incident/cluster.js';
+import type { SymptomEntry } from '../incident/journal.js';
+import { fillNames } from '../lookup/fill.js';
+import { makeMatcher } from '../lookup/match.js';
+
+/** What is also printed by healthy clusters would only cry wolf in the stream; `blackstart lookup` knows it all the same. */
+export const matchSymptoms = makeMatcher(symptoms.filter((one) => one.severity !== 'info'));
+
+/** The catalogue with this cluster's names in it. */
+export function entriesFor(cluster: Cluster): Map<string, SymptomEntry> {
+  const names = { servers: namesOf(cluster, 'server') };
+  return new Map(
+    symptoms.map(({ id, title, means, doThis, notThis, source }) => [
+      id,
+      {
+        id,
+        title,
+        means,
+        doThis: fillNames(doThis, names),
+        source,
+        ...(notThis === undefined ? {} : { notThis: fillNames(notThis, names) }),
+      },
+    ]),
+  );
+}
