@@ -20,6 +20,7 @@ describe('a line of a journal', () => {
       unit: 'k3s',
       severity: 'info',
       text: 'hello',
+      message: 'hello',
       cursor: 's=1;i=2',
     });
   });
