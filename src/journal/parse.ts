@@ -27,7 +27,8 @@ export function parseJournalLine(line: string): ParsedLine | undefined {
   if (message === undefined || !(Math.abs(micros) <= LATEST_MICROS)) return undefined;
   return {
     at: Math.floor(micros / 1000),
-    unit: inertLine(word(entry._SYSTEMD_UNIT ?? entry.UNIT ?? entry.SYSLOG_IDENTIFIER), 80).replace(/\.service$/, ''),
+    // What systemd itself says of a unit carries that unit in UNIT; its own is init.scope.
+    unit: inertLine(word(entry.UNIT ?? entry._SYSTEMD_UNIT ?? entry.SYSLOG_IDENTIFIER), 80).replace(/\.service$/, ''),
     severity: worse(severityOf(message), Number(word(entry.PRIORITY) || 6)),
     text: inertLine(messageOf(message), LONGEST),
     message,
