@@ -61,7 +61,7 @@ describe('exec', () => {
     expect(before).toMatchObject({ id: 'cancelled', left: expect.stringContaining('Nothing was sent') });
     const controller = new AbortController();
     const running = problemOf(hosts.get('cp1').exec({ argv: ['sleep', '601'], signal: controller.signal }));
-    await until(() => server.commands.some((command) => command.includes('601')), 'the command');
+    await until(() => server.commands.some((command) => command.includes('sleep 601')), 'the command');
     controller.abort();
     expect(await running).toMatchObject({ id: 'cancelled', left: expect.stringContaining('In doubt') });
     await until(() => server.signals.includes('KILL'), 'the kill');
@@ -74,7 +74,7 @@ describe('exec', () => {
     const states: string[] = [];
     host.onConnection((connection) => states.push(connection.state));
     const running = problemOf(host.exec({ argv: ['sleep', '602'] }));
-    await until(() => server.commands.some((command) => command.includes('602')), 'the command');
+    await until(() => server.commands.some((command) => command.includes('sleep 602')), 'the command');
     server.drop();
     expect(await running).toMatchObject({ id: 'connection-lost', left: expect.stringContaining('In doubt') });
     await until(() => states.filter((state) => state === 'up').length === 2, 'the reconnect');
