@@ -25,8 +25,13 @@ import { until } from './lab/sh.js';
 let both: BothKinds;
 beforeAll(async () => {
   both = await BothKinds.open();
-  // Nothing here is about a running K3s.
-  await Promise.all(both.all.map((host) => as(host, ['systemctl', 'stop', 'k3s.service'])));
+  // Nothing here is about a running K3s, nor about how it ended: stopped while it starts, it may count as failed.
+  await Promise.all(
+    both.all.map(async (host) => {
+      await as(host, ['systemctl', 'stop', 'k3s.service'], 120_000);
+      await as(host, ['systemctl', 'reset-failed', 'k3s.service']);
+    }),
+  );
 });
 afterAll(() => both?.close());
 

@@ -138,7 +138,7 @@ describe('lanes', () => {
     const follows = Array.from({ length: 20 }, () =>
       problemOf(host.stream({ argv: ['sleep', '604'], signal: stop.signal, onLine: () => undefined })),
     );
-    const busy = (): number => server.commands.filter((command) => command.includes('604')).length;
+    const busy = (): number => server.commands.filter((command) => command.includes('sleep 604')).length;
     await until(() => busy() === 7, 'seven watchers');
     const results = await Promise.all(
       Array.from({ length: 12 }, (_, index) => host.exec({ argv: ['echo', `${index}`], lane: 'runner' })),

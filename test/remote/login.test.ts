@@ -305,7 +305,7 @@ describe('network', () => {
     const { hosts, knownHosts } = open([entry('cp1', port)], [], { keepaliveMs: 100 });
     writeFileSync(knownHosts, knownLine(port, wireKey(server.hostKeys[0] ?? keyPair())));
     const running = problemOf(hosts.get('cp1').exec({ argv: ['sleep', '605'], timeoutMs: 600_000 }));
-    await until(() => server.commands.some((command) => command.includes('605')), 'the command');
+    await until(() => server.commands.some((command) => command.includes('sleep 605')), 'the command');
     for (const socket of sockets) {
       socket.unpipe();
       socket.pause();
