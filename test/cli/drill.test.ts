@@ -42,7 +42,7 @@ describe('a drill that plays itself', () => {
     async (faults) => {
       const { code, stdout, state } = await drill(...faults.flatMap((fault) => ['--fault', fault]));
       const result = JSON.parse(stdout) as AutoResult;
-      expect(result).toMatchObject({ recovered: true, scenario: 'full-restore', seed: 1 });
+      expect(result, result.why).toMatchObject({ recovered: true, scenario: 'full-restore', seed: 1 });
       expect(result.steps.find((step) => step.id === 'reset')?.outcome).toBe('done');
       expect(code).toBe(0);
       // What was fetched holds every Secret of the cluster: nothing of it stays.

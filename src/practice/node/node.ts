@@ -93,7 +93,8 @@ export class PracticeNode {
   hasProgram(path: string): boolean {
     const name = path.slice(path.lastIndexOf('/') + 1);
     if (name === 'k3s') return this.files().exists('/usr/local/bin/k3s');
-    return path !== '' && (PROGRAMS.has(name) || ['sh', 'bash'].includes(name));
+    if (path === '') return false;
+    return PROGRAMS.has(name) || this.files().exists(path.startsWith('/') ? path : `/usr/bin/${path}`);
   }
 
   /** A pid with a row in `ps`. */
