@@ -95,7 +95,7 @@ export class Person {
   }
 
   /** Looks again and again until it is there. */
-  async waitFor(what: string | RegExp | (() => boolean), seconds = 60): Promise<void> {
+  async waitFor(what: string | RegExp | (() => boolean), seconds = 150): Promise<void> {
     const there = typeof what === 'function' ? what : () => this.sees(what);
     const until = Date.now() + seconds * 1000;
     while (!there()) {

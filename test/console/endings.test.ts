@@ -51,16 +51,16 @@ test('killed in the middle of the restore, started again: it goes on, asks anew,
   const first = sitDown(['--inventory', inventory], state);
   await beginFullRestore(first);
   await passGate(first);
-  await first.waitFor('GATE WAITS', 120);
+  await first.waitFor('GATE WAITS');
   await passGate(first);
   // In the very middle of the reset.
   await first.waitFor('RUNNING');
   first.signal('SIGKILL');
   await first.ends();
   const second = sitDown(['--inventory', inventory], state);
-  await second.waitFor(/goes on/, 60);
+  await second.waitFor(/goes on/);
   for (;;) {
-    await second.waitFor(() => second.sees('GATE WAITS') || second.sees('RECOVERED') || second.sees('IN DOUBT'), 120);
+    await second.waitFor(() => second.sees('GATE WAITS') || second.sees('RECOVERED') || second.sees('IN DOUBT'));
     if (second.sees('RECOVERED')) break;
     // Killed between writing that it is sent and sending it: nobody knows, a person says so.
     if (second.sees('IN DOUBT')) await second.pressUntil('r', () => !second.sees('IN DOUBT'));
@@ -77,7 +77,7 @@ test('killed in the middle of the restore, started again: it goes on, asks anew,
     .slice(resumed)
     .flatMap((event) => (event.type === 'gate-answered' && 'gate' in event ? [event.gate] : []));
   expect(confirmedAfter).toEqual(expect.arrayContaining(['start', 'release', 'cleanup']));
-}, 400_000);
+}, 600_000);
 
 describe('a signal', () => {
   test.each([
@@ -108,7 +108,7 @@ test('q asks first, esc stays, y leaves', async () => {
   await person.pressUntil('y', () => person.exit !== undefined);
   expect(person.exit?.code).toBe(0);
   expect(person.onAlternateScreen).toBe(false);
-}, 90_000);
+}, 300_000);
 
 describe('without what it needs', () => {
   function said(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
