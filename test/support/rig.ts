@@ -166,7 +166,9 @@ export class Rig {
       await until(() => over() || runner.attention.kind !== 'none', `the next decision after ${this.#last()}`);
       if (over() || runner.attention.kind === 'trouble') return;
       const gate = await runner.openGate();
-      const answer = await runner.confirmGate(gate.typed);
+      let answer = await runner.confirmGate(gate.typed);
+      // Something ended between reading and confirming: the gate is shown anew, with what changed.
+      while (answer === 'changed') answer = await runner.confirmGate(gate.typed);
       if (answer === 'blocked') return;
       await until(() => over() || runner.attention.kind !== 'gate' || runner.attention.open === undefined, 'the gate');
     }
