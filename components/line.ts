@@ -66,6 +66,16 @@ export function spread(left: Line, right: Line, width: number): Line {
   return [...exactly(left, width - rightWidth), ...exactly(right, rightWidth)];
 }
 
+/** As much of a word as fits, by whole characters; at least one, so that wrapping always goes on. */
+function headOf(word: string, width: number): string {
+  let head = '';
+  for (const { segment } of graphemes.segment(word)) {
+    if (head !== '' && stringWidth(head) + stringWidth(segment) > width) break;
+    head += segment;
+  }
+  return head;
+}
+
 /** Text broken into lines of at most `width` at spaces; a word longer than that is cut in pieces. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
@@ -80,8 +90,9 @@ export function wrap(text: string, width: number): string[] {
         lines.push(current);
         current = '';
       } else {
-        lines.push(rest.slice(0, width));
-        rest = rest.slice(width);
+        const head = headOf(rest, width);
+        lines.push(head);
+        rest = rest.slice(head.length);
       }
     }
   }

@@ -15,6 +15,9 @@ export interface GateInput {
 
 export const DEAD_TIME_MS = 500;
 
+/** A little more than the longest name the inventory allows (40), so that one letter too many shows as wrong instead of being dropped. */
+const LONGEST_NAME = 48;
+
 export const freshGate = (now: number, remark?: string): GateInput => ({
   typed: '',
   commands: false,
@@ -45,7 +48,8 @@ export function pressAtGate(state: GateInput, press: string, gate: GateView | un
       remark: state.typed === '' ? `Type ${gate.typed} first.` : `That was not ${gate.typed}. Nothing was done.`,
     });
   }
-  if (press.length === 1 && press >= ' ' && press <= '~') return stay({ typed: (state.typed + press).slice(0, 40) });
+  if (press.length === 1 && press >= ' ' && press <= '~')
+    return stay({ typed: (state.typed + press).slice(0, LONGEST_NAME) });
   return press.length > 1 && !/^(ctrl-.|left|right|home|end|shift-tab)$/.test(press)
     ? refusedPaste(state)
     : { input: state };

@@ -25,6 +25,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
     begin: () =>
       refusing(() => {
         runner.mayBegin();
+        if (session.askingSudo) throw new Refused('Sudo on the hosts is still being asked. Begin again in a moment.');
         if (session.sudoRefuses.length > 0) throw new Refused(session.sudoRefuses.join(' '));
         const unmet = unmetBeforeBegin(session.checklistSeen());
         if (unmet.length > 0) throw new Refused(`Not on the checklist yet: ${unmet.join('; ')}.`);

@@ -46,6 +46,7 @@ export interface SessionOptions {
 /** Between two looks at a host: often enough to follow a step, seldom enough to load nobody. */
 const LOOK_MS = 3_000;
 const FULL_LOOK_MS = 60_000;
+const SUDO_MS = 20_000;
 
 /**
  * One incident, wired together: hosts, record, runner, probes, journals and the store they all write to.
@@ -69,6 +70,7 @@ export class Session {
   #refreshing = false;
   /** What sudo on the hosts would refuse of the plan. */
   #sudoRefuses: readonly string[] = [];
+  #sudoAsked = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -162,12 +164,15 @@ export class Session {
   async checkSudo(): Promise<void> {
     const { scenario, state } = this.runner;
     if (scenario === undefined) return;
-    const wanted = rootCommands(scenario, state);
+    // A host that does not answer is no answer about sudo; one that hangs must not hold up the rest.
+    const wanted = [...rootCommands(scenario, state)].filter(([name]) => state.facts[name]?.reachable === true);
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(SUDO_MS)]);
+    this.#sudoAsked += 1;
     const refused = await Promise.all(
-      [...wanted].map(async ([name, argvs]) => {
+      wanted.map(async ([name, argvs]) => {
         const no = await this.hosts
           .get(name)
-          .refusedByRoot(argvs, this.#abort.signal)
+          .refusedByRoot(argvs, signal)
           .catch(() => []);
         const programs = [...new Set(no.map((argv) => argv[0] ?? ''))];
         return programs.length === 0
@@ -178,7 +183,13 @@ export class Session {
       }),
     );
     this.#sudoRefuses = refused.flat();
+    this.#sudoAsked -= 1;
     this.#refresh();
+  }
+
+  /** Sudo is still being asked: what it will say is not known yet. */
+  get askingSudo(): boolean {
+    return this.#sudoAsked > 0;
   }
 
   /** Why the plan may not begin although the scenario itself has all it needs. */

@@ -95,7 +95,10 @@ const bucketSchema = z
   });
 
 export const clusterSchema = z.strictObject({
-  cluster: text('the name of the cluster').max(64, 'the name of the cluster has at most 64 characters'),
+  cluster: text('the name of the cluster').regex(
+    /^[A-Za-z0-9._-]{1,40}$/,
+    'the name of the cluster is at most 40 characters of a-z A-Z 0-9 - . _: it is typed at gates',
+  ),
   drill: z.literal(true, 'drill is true, or left out').optional(),
   knownHosts: text('a path').optional(),
   servers: z.array(hostSchema, 'servers is a list of hosts').min(1, 'there is no server in the list'),

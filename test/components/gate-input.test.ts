@@ -7,6 +7,7 @@ import {
   refusedPaste,
 } from '../../components/dialogs/gate-input.js';
 import type { GateView } from '../../src/incident/attention.js';
+import { parseInventory } from '../../src/inventory/load.js';
 
 const gate = (typed: string | undefined, ok = true): GateView => ({
   id: 'g',
@@ -109,4 +110,16 @@ describe('a gate that is closed, or not there yet', () => {
     expect(pressing(view, ['y', ...word('node-1'), 'return']).act).toBeUndefined();
     expect(pressing(view, ['escape']).act).toBe('cancel');
   });
+});
+
+test('the longest name the inventory allows can be typed', () => {
+  const name = 'A'.repeat(36).concat('-._9');
+  const text = (cluster: string) => `cluster: ${cluster}\nservers:\n  - name: cp1\n    address: 192.0.2.11\n`;
+  expect(parseInventory(text(name), 'cluster.yaml', '/home/ops').cluster).toBe(name);
+  let input = freshGate(SHOWN);
+  for (const one of name) input = pressAtGate(input, one, gate(name), READ).input;
+  expect(pressAtGate(input, 'return', gate(name), READ).act).toBe('confirm');
+  for (const untypeable of [`${name}x`, '集群', 'my cluster']) {
+    expect(() => parseInventory(text(untypeable), 'cluster.yaml', '/home/ops')).toThrow();
+  }
 });

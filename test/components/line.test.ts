@@ -92,6 +92,12 @@ describe('text broken into lines', () => {
 
   test('a word too long for a line is cut in pieces', () =>
     expect(wrap('abcdefgh ij', 4)).toEqual(['abcd', 'efgh', 'ij']));
+
+  test('a long word of wide characters is cut between characters, within the width', () => {
+    const lines = wrap('漢字漢字👩‍🚒👩‍🚒', 5);
+    expect(lines.join('')).toBe('漢字漢字👩‍🚒👩‍🚒');
+    for (const one of lines) expect(stringWidth(one)).toBeLessThanOrEqual(5);
+  });
 });
 
 test('a window on a list always shows the cursor', () => {
