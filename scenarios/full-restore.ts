@@ -105,6 +105,7 @@ export const fullRestore: Scenario = {
   title: 'Full restore',
   when: 'All control plane nodes lost, or the etcd data damaged everywhere. Loses what was written after the backup.',
   pointOfNoReturn: moveAside.id,
+  usesBackup: true,
   gates,
   missing: (context) => {
     const missing: string[] = [];

@@ -38,7 +38,7 @@ export const removeOverrides: Step = {
 
 /** Our transient units of a host: they stay loaded after they ended, so that their end can be read. */
 function unitsOf(context: StepContext): string[] {
-  return ['save', 'reset'].flatMap((step) => {
+  return ['save', 'reset', 'reset-membership'].flatMap((step) => {
     const attempts = Number(context.known(step, 'attempt') ?? 0);
     return Array.from(
       { length: attempts },

@@ -15,8 +15,15 @@ const tokenEnv = (context: StepContext): string => `${secretDir(context.runId)}/
 const configCopy = (context: StepContext): string => `${secretDir(context.runId)}/config.yaml`;
 export const putBackScript = (context: StepContext): string => `${runDir(context.runId)}/put-back.sh`;
 
+/** What differs between a reset from a snapshot and one that keeps the server's own data. */
+interface ResetKind {
+  readonly id: string;
+  /** It restores a snapshot, and brings the token that opens it. */
+  readonly fromSnapshot: boolean;
+}
+
 /** Config files as they are would stop the reset (`server:`) or fight the proven token, so it reads copies without those settings. */
-function configCommands(context: StepContext): Command[] {
+function configCommands(context: StepContext, { fromSnapshot }: ResetKind): Command[] {
   const files = context.facts(context.host).service?.configFiles ?? [];
   const paths = pathsOf(context);
   const copies = files.map(
@@ -33,27 +40,26 @@ function configCommands(context: StepContext): Command[] {
     act(['install', '-m', '0600', '/dev/null', configCopy(context)]),
     ...copies.flatMap(([from, to]) => [
       act(['install', '-m', '0600', '/dev/null', to]),
-      act(stripConfigCommand(from, to)),
+      act(stripConfigCommand(from, to, fromSnapshot)),
     ]),
   ];
 }
 
-function planOfReset(context: StepContext): ResetPlan {
+function planOfReset(context: StepContext, { id, fromSnapshot }: ResetKind): ResetPlan {
   const { service, dataDir } = {
     service: pathsOf(context).unit.replace(/\.service$/, ''),
     dataDir: pathsOf(context).dataDir,
   };
   return {
-    unit: unitName(context, 'reset'),
-    attemptDir: attemptDir(context, 'reset'),
+    unit: unitName(context, id),
+    attemptDir: attemptDir(context, id),
     wrapper: wrapperPath(context),
     k3s: k3sProgram(context),
     service,
     args: context.facts(context.host).service?.args ?? [],
     config: configCopy(context),
     ...(dataDir === '/var/lib/rancher/k3s' ? {} : { dataDir }),
-    restorePath: deliveredPath(context),
-    tokenEnv: tokenEnv(context),
+    ...(fromSnapshot ? { restorePath: deliveredPath(context), tokenEnv: tokenEnv(context) } : {}),
   };
 }
 
@@ -66,9 +72,9 @@ const putTokenEnv = (context: StepContext): PutCommand => ({
 });
 
 /** Marker and exit 0 and reset-flag; the marker decides (R8, R9). */
-const resetDone: Question = {
+const resetDone = (id: string): Question => ({
   ask: (context) => [
-    ...askUnit(context, 'reset'),
+    ...askUnit(context, id),
     look(statFile(pathsOf(context).resetFlag)),
     look(listDirectory(pathsOf(context).db)),
   ],
@@ -97,7 +103,7 @@ const resetDone: Question = {
     }
     return resetFailed(unit.receipt?.exit, unit.output, moved, learned);
   },
-};
+});
 
 /** A database moved aside with the time it carries in its name. */
 const seenAs = ({ name, time }: AsideData): string =>
@@ -124,7 +130,7 @@ function resetFailed(
         moved === undefined
           ? 'the database was not moved; K3s stays stopped and held'
           : `the old database is in ${moved}, token and credentials may be rewritten; K3s stays stopped and held`,
-      next: 'Nothing is started. Undo puts everything back; retry runs the reset again with the same snapshot.',
+      next: 'Nothing is started. Undo puts everything back; retry runs the same reset again.',
       lookup: known === undefined ? [] : [known.lookup],
       ...(learned === undefined ? {} : { learned }),
     },
@@ -138,22 +144,21 @@ const stages = (output: string): string[] => {
   );
 };
 
-export const reset: Step = {
-  id: 'reset',
-  title: 'Reset etcd from the snapshot',
-  runbook: 'Full restore, step 3.2: k3s server --cluster-reset --cluster-reset-restore-path',
+/** What a reset has in common, whatever it resets to. */
+const resetStep = (
+  kind: ResetKind,
+): Pick<
+  Step,
+  'effect' | 'remembers' | 'done' | 'run' | 'pollMs' | 'expectMs' | 'withinMs' | 'undo' | 'milestones'
+> => ({
   effect: 'destroy',
-  why: 'Makes this server the only member, with the data of the snapshot. Runs as a unit of its own, because a reset over SSH dies with the connection (R42), and its output never reaches `journalctl -u k3s` (R10).',
-  gate: 'reset',
-  dependsOn: ['snapshot', 'primary'],
-  fixes: ['snapshot', 'primary'],
   remembers: (context) => ({ asideBefore: context.facts(context.host).data?.aside.map((one) => one.name) ?? [] }),
-  done: resetDone,
+  done: resetDone(kind.id),
   run: (context) => [
-    ...configCommands(context),
-    putTokenEnv(context),
+    ...configCommands(context, kind),
+    ...(kind.fromSnapshot ? [putTokenEnv(context)] : []),
     { kind: 'put', path: putBackScript(context), mode: 0o700, content: { text: PUT_BACK_SCRIPT }, again: 'harmless' },
-    once(resetUnitCommand(planOfReset(context))),
+    once(resetUnitCommand(planOfReset(context, kind))),
   ],
   pollMs: 1000,
   expectMs: seconds(12),
@@ -161,13 +166,14 @@ export const reset: Step = {
   undo: {
     title: 'Put the old database back',
     names: (context) => {
-      const all = (context.known('reset', 'asideSeen') as readonly string[] | undefined) ?? [];
-      const path = original(context);
+      const all = (context.known(kind.id, 'asideSeen') as readonly string[] | undefined) ?? [];
+      const path = original(context, kind);
+      if (!kind.fromSnapshot) return `puts back ${path}, the copy of this run`;
       return path === '-' ? 'no database was moved, so none is put back' : `puts back ${path}, of ${all.join(', ')}`;
     },
     effect: 'destroy',
     run: (context) => [
-      act(['systemctl', 'stop', `${unitName({ ...context, attempt: lastAttempt(context) }, 'reset')}.service`], {
+      act(['systemctl', 'stop', `${unitName({ ...context, attempt: lastAttempt(context, kind) }, kind.id)}.service`], {
         expect: [0, 5],
       }),
       once(
@@ -176,7 +182,7 @@ export const reset: Step = {
           putBackScript(context),
           pathsOf(context).server,
           safetyCopy(context),
-          original(context),
+          original(context, kind),
           `undone-${context.runId}`,
         ],
         {
@@ -184,31 +190,66 @@ export const reset: Step = {
         },
       ),
     ],
-    done: {
-      ask: (context) => [look(listDirectory(pathsOf(context).db)), look(['stat', '-c', '%F', pathsOf(context).etcd])],
-      judge: (answers, context) => {
-        const quiet = silence(answers);
-        if (quiet !== undefined) return quiet;
-        const names = parseEntries(at(answers, 0).stdout).map((entry) => entry.name);
-        const back = original(context).split('/').at(-1) ?? '';
-        if (back !== '-' && names.includes(back)) return no(`${back} is still beside db/etcd`);
-        if (names.includes('reset-flag')) return no('reset-flag is still there');
-        return at(answers, 1).code === 0
-          ? yes(['the old database is in its place', 'token, credentials and certificates are those of before'])
-          : no('db/etcd is not there');
-      },
-    },
+    done: putBack(kind),
   },
   milestones: RESET_STAGES,
+});
+
+const putBack = (kind: ResetKind): Question => ({
+  ask: (context) => [
+    look(listDirectory(pathsOf(context).db)),
+    look(['stat', '-c', '%F', pathsOf(context).etcd]),
+    // What was in the way carries the stamp of the undoing: it is there once the copy's turn came.
+    look(['stat', '-c', '%F', `${pathsOf(context).etcd}.undone-${context.runId}`]),
+  ],
+  judge: (answers, context) => {
+    const quiet = silence(answers);
+    if (quiet !== undefined) return quiet;
+    const names = parseEntries(at(answers, 0).stdout).map((entry) => entry.name);
+    const back = original(context, kind).split('/').at(-1) ?? '';
+    if (kind.fromSnapshot && back !== '-' && names.includes(back)) return no(`${back} is still beside db/etcd`);
+    if (!kind.fromSnapshot && at(answers, 2).code !== 0) return no('the database is that of the reset');
+    if (names.includes('reset-flag')) return no('reset-flag is still there');
+    return at(answers, 1).code === 0
+      ? yes(['the old database is in its place', 'token, credentials and certificates are those of before'])
+      : no('db/etcd is not there');
+  },
+});
+
+export const reset: Step = {
+  id: 'reset',
+  title: 'Reset etcd from the snapshot',
+  runbook: 'Full restore, step 3.2: k3s server --cluster-reset --cluster-reset-restore-path',
+  why: 'Makes this server the only member, with the data of the snapshot. Runs as a unit of its own, because a reset over SSH dies with the connection (R42), and its output never reaches `journalctl -u k3s` (R10).',
+  gate: 'reset',
+  dependsOn: ['snapshot', 'primary'],
+  fixes: ['snapshot', 'primary'],
+  ...resetStep({ id: 'reset', fromSnapshot: true }),
   lookup: ['36', '74', '75', '79'],
 };
 
-const lastAttempt = (context: StepContext): number => Number(context.known('reset', 'attempt') ?? 1);
+export const resetMembership: Step = {
+  id: 'reset-membership',
+  title: 'Reset the membership, keep the data',
+  runbook: 'Scenario 2, step 2: use the surviving server with intact etcd data as the restore base',
+  why: 'Makes this server the only member of its own cluster again; no key it holds is lost. Without a snapshot K3s moves nothing aside, so the safety copy is the way back. The servers that are gone are not asked.',
+  gate: 'reset',
+  dependsOn: ['primary'],
+  fixes: ['primary'],
+  ...resetStep({ id: 'reset-membership', fromSnapshot: false }),
+  lookup: ['36', '79'],
+};
 
-/** The database to put back: the oldest that K3s moved aside since this run began, also by an attempt made by hand (R15). */
-function original(context: StepContext): string {
-  const before = new Set((context.known('reset', 'asideBefore') as readonly string[] | undefined) ?? []);
-  const now = (context.known('reset', 'aside') as readonly string[] | undefined) ?? [];
+const lastAttempt = (context: StepContext, { id }: ResetKind): number => Number(context.known(id, 'attempt') ?? 1);
+
+/**
+ * The database to put back. From a snapshot: the oldest that K3s moved aside since this run began, also by an attempt made by hand
+ * (R15). Without one K3s works on the database in its place, so it is the safety copy's.
+ */
+function original(context: StepContext, { id, fromSnapshot }: ResetKind): string {
+  if (!fromSnapshot) return `${safetyCopy(context)}${pathsOf(context).etcd}`;
+  const before = new Set((context.known(id, 'asideBefore') as readonly string[] | undefined) ?? []);
+  const now = (context.known(id, 'aside') as readonly string[] | undefined) ?? [];
   const oldest = now.find((name) => name.startsWith('etcd-old-') && !before.has(name));
   return oldest === undefined ? '-' : `${pathsOf(context).db}/${oldest}`;
 }

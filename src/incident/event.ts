@@ -49,7 +49,13 @@ export type Payload =
     }
   | { readonly type: 'run-resumed'; readonly operator: string; readonly machine: string; readonly version: string }
   | { readonly type: 'scenario-chosen'; readonly scenario: string }
-  | { readonly type: 'chosen'; readonly key: ChoiceKey; readonly value: string }
+  | {
+      readonly type: 'chosen';
+      readonly key: ChoiceKey;
+      readonly value: string;
+      /** By what was seen, not by a person. */
+      readonly suggested?: boolean;
+    }
   | { readonly type: 'attested'; readonly host: string; readonly words: string; readonly as: 'off' | 'left-out' }
   /** A host that was attested to be off or left out answers again: it takes part from here on. */
   | { readonly type: 'host-came-back'; readonly host: string }

@@ -1,5 +1,6 @@
 import type { AnyEvent, IncidentEvent } from './event.js';
 import { type Cell, type CommandLine, cellKey, type IncidentState, type SentCommand } from './state.js';
+import type { Choices } from './step.js';
 
 /** The pure heart: state is what the events say, and nothing else. */
 
@@ -78,9 +79,10 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
         paused: false,
       };
     case 'scenario-chosen':
-      return { ...state, scenario: event.scenario };
+      // A gate of the scenario before was confirmed for other commands.
+      return { ...state, scenario: event.scenario, gatesVoidBefore: event.seq };
     case 'chosen':
-      return { ...state, choices: { ...state.choices, [event.key]: event.value } };
+      return { ...state, choices: choose(state.choices, event) };
     case 'attested':
       return attest(state, event, at);
     case 'host-came-back':
@@ -119,6 +121,11 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
     default:
       return { ...state, unknown: state.unknown + 1 };
   }
+}
+
+function choose(choices: Choices, { key, value, suggested }: Typed<'chosen'>): Choices {
+  const others = (choices.suggested ?? []).filter((one) => one !== key);
+  return { ...choices, [key]: value, suggested: suggested === true ? [...others, key] : others };
 }
 
 function attest(state: IncidentState, event: Typed<'attested'>, at: number): IncidentState {

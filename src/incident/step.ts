@@ -51,12 +51,18 @@ export interface StepContext {
   endedAt(step: string, host?: string): number | undefined;
 }
 
-export type ChoiceKey = 'primary' | 'snapshot';
+export type ChoiceKey = 'primary' | 'snapshot' | 'target' | 'way';
 
 export interface Choices {
   readonly primary?: string;
   /** Name of the backup, as the catalogue has it. */
   readonly snapshot?: string;
+  /** The server that is to be repaired, replaced or taken out. */
+  readonly target?: string;
+  /** How the target is dealt with. */
+  readonly way?: string;
+  /** Choices that nobody made by hand: they follow what is seen, until somebody chooses or something was done with them. */
+  readonly suggested?: readonly ChoiceKey[];
   /** Servers that do not answer and that the operator attested to be off, or that are left out with a reason. */
   readonly fenced: readonly string[];
   /** Agents that do not answer and are left out. */
@@ -162,4 +168,10 @@ export interface Scenario {
   readonly pointOfNoReturn: string;
   /** What still has to be chosen or attested before the plan can begin, as sentences. */
   missing(context: StepContext): readonly string[];
+  /** It restores from a backup, so one has to be chosen and proven. */
+  readonly usesBackup: boolean;
+  /** What one would choose, from what is seen; made again after every event, and never over a choice made by hand. */
+  suggests?(context: StepContext): Partial<Record<ChoiceKey, string>>;
+  /** A scenario that can go on from here inside the same run, with holds, copies and undo kept, until this step has been sent. */
+  readonly handsOver?: { readonly to: string; readonly until: string };
 }

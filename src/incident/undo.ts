@@ -25,6 +25,7 @@ export function undoScenario(scenario: Scenario, state: IncidentState): Scenario
     when: 'Puts back what this run has changed, in reverse.',
     pointOfNoReturn: undoId(ids[0] ?? ''),
     missing: () => [],
+    usesBackup: false,
     gates: [
       {
         id: 'undo',

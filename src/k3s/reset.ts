@@ -7,15 +7,12 @@ import { unitEnvFiles } from './paths.js';
  */
 
 /** Settings that must not reach a reset, whatever file they stand in (facts 1.2, 1.8). */
-export const NOT_IN_A_RESET = [
-  'server',
-  'token',
-  'token-file',
-  'cluster-reset',
-  'cluster-reset-restore-path',
-  'etcd-s3',
-  'config',
-] as const;
+const NEVER_IN_A_RESET = ['server', 'cluster-reset', 'cluster-reset-restore-path', 'etcd-s3', 'config'] as const;
+/** A restore brings its own token, the one that opens the snapshot; without one the server's own opens its own data. */
+const TOKEN_SETTINGS = ['token', 'token-file'] as const;
+
+const notInAReset = (bringsToken: boolean): readonly string[] =>
+  bringsToken ? [...NEVER_IN_A_RESET, ...TOKEN_SETTINGS] : NEVER_IN_A_RESET;
 
 export interface ResetPlan {
   readonly unit: string;
@@ -26,7 +23,7 @@ export interface ResetPlan {
   readonly k3s: string;
   readonly service: string;
   readonly args: readonly string[];
-  /** A copy of the config files without {@link NOT_IN_A_RESET}; undefined when the files can be used as they are. */
+  /** A copy of the config files without what must not reach a reset; undefined when the files can be used as they are. */
   readonly config?: string;
   readonly dataDir?: string;
   /** Absolute path of the snapshot; undefined resets membership and keeps the local data. */
@@ -46,7 +43,7 @@ export function resetCommand(plan: ResetPlan): string[] {
   return [
     plan.k3s,
     'server',
-    ...withoutFlags(plan.args, new Set<string>(NOT_IN_A_RESET)),
+    ...withoutFlags(plan.args, new Set<string>(notInAReset(plan.tokenEnv !== undefined))),
     ...(plan.config === undefined ? [] : [`--config=${plan.config}`]),
     ...(plan.dataDir === undefined || plan.args.some((arg) => /^(--data-dir|-d)\b/.test(arg))
       ? []
@@ -75,7 +72,7 @@ export function resetUnitCommand(plan: ResetPlan): string[] {
     `SyslogIdentifier=${JOURNAL_NAME}`,
     ...files.flatMap((file) => ['-p', `EnvironmentFile=${file}`]),
     '-p',
-    'UnsetEnvironment=K3S_URL K3S_CLUSTER_RESET K3S_TOKEN_FILE',
+    `UnsetEnvironment=K3S_URL K3S_CLUSTER_RESET${plan.tokenEnv === undefined ? '' : ' K3S_TOKEN_FILE'}`,
     '--',
     '/bin/sh',
     plan.wrapper,
@@ -85,11 +82,11 @@ export function resetUnitCommand(plan: ResetPlan): string[] {
 }
 
 /**
- * `sed` that copies one config file without the settings a reset must not see; nothing is printed, so no secret leaves the host.
+ * `sed` that copies one config file without the settings a reset must not see, the token's among them where it is given otherwise; nothing is printed, so no secret leaves the host.
  * Only what every sed understands: the practice nodes' one knows no groups in an address.
  */
-export function stripConfigCommand(from: string, to: string): string[] {
-  const drop = NOT_IN_A_RESET.flatMap((name) => ['-e', `/^['"]*${name}['"]*[+]*[[:space:]]*:/d`]);
+export function stripConfigCommand(from: string, to: string, bringsToken: boolean): string[] {
+  const drop = notInAReset(bringsToken).flatMap((name) => ['-e', `/^['"]*${name}['"]*[+]*[[:space:]]*:/d`]);
   return ['sed', '-n', ...drop, '-e', `w ${to}`, from];
 }
 

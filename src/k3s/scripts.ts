@@ -25,7 +25,7 @@ echo "safety copy complete"
 `;
 
 /**
- * Puts a server back to what it was before a reset: the database that K3s moved aside, and token, credentials and
+ * Puts a server back to what it was before a reset: the database that K3s moved aside (or the safety copy's own), and token, credentials and
  * certificates from the safety copy, because a reset with a wrong token has rewritten them (R12, facts 9 rule 6).
  * What is in the way is moved aside, never deleted.
  */
@@ -48,7 +48,11 @@ if [ "$original" != - ]; then
     exit 1
   fi
   aside "$server/db/etcd"
-  mv -T "$original" "$server/db/etcd" || exit 1
+  if [ "$original" = "$safety$server/db/etcd" ]; then
+    cp -a --reflink=auto -T "$original" "$server/db/etcd" || exit 1
+  else
+    mv -T "$original" "$server/db/etcd" || exit 1
+  fi
   echo "put back $server/db/etcd"
 fi
 for name in token cred tls; do

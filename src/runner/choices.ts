@@ -1,5 +1,6 @@
 import type { Cell, IncidentState } from '../incident/state.js';
-import type { ChoiceKey, Step } from '../incident/step.js';
+import type { ChoiceKey, Scenario, Step } from '../incident/step.js';
+import { Refused } from './refused.js';
 
 /** What a changed choice touches. Pure. */
 
@@ -20,4 +21,28 @@ export function lockedBy(steps: readonly Step[], state: IncidentState, key: Choi
 export function staleCells(steps: readonly Step[], state: IncidentState, key: ChoiceKey): Cell[] {
   const stale = new Set(steps.filter((step) => step.dependsOn?.includes(key) === true).map((step) => step.id));
   return Object.values(state.cells).filter((cell) => stale.has(cell.step) && cell.status !== 'waiting');
+}
+
+/** Suggestions that change something: never over a choice made by hand, never after it was acted upon. */
+export function suggestions(
+  steps: readonly Step[],
+  state: IncidentState,
+  wanted: Partial<Record<ChoiceKey, string>>,
+): [ChoiceKey, string][] {
+  const { choices } = state;
+  return (Object.entries(wanted) as [ChoiceKey, string][]).filter(
+    ([key, value]) =>
+      choices[key] !== value &&
+      (choices[key] === undefined || choices.suggested?.includes(key) === true) &&
+      lockedBy(steps, state, key) === undefined,
+  );
+}
+
+/** @throws Refused where a plan that has begun cannot go on as another one */
+export function mayHandOver(scenario: Scenario | undefined, state: IncidentState, to: string): void {
+  const over = scenario?.handsOver;
+  if (state.undoing !== undefined || over === undefined || over.to !== to)
+    throw new Refused('The plan has begun. Undo it or stop before choosing another scenario.');
+  const passed = Object.values(state.cells).some((cell) => cell.step === over.until && cell.sent.length > 0);
+  if (passed) throw new Refused('The server has been started on its own data: stop this run before choosing another.');
 }

@@ -1,6 +1,6 @@
 import type { GateView } from '../incident/attention.js';
 import { behindGate, findStep, gateEffect, gateSpec } from '../incident/plan.js';
-import { cellKey, contextOf, type IncidentState, isSettled } from '../incident/state.js';
+import { contextOf, type IncidentState, isSettled } from '../incident/state.js';
 import { type GateCheck, HERE, type Scenario } from '../incident/step.js';
 
 export function gateView(scenario: Scenario, state: IncidentState, id: string): Omit<GateView, 'facts' | 'changed'> {
@@ -42,10 +42,12 @@ function heldChecks(scenario: Scenario, state: IncidentState): GateCheck[] {
   return Object.values(state.cells).flatMap((cell) => {
     const step = findStep(scenario, cell.step);
     if (step?.holdsUntil === undefined || !isSettled(cell) || cell.status === 'skipped') return [];
-    const released = step.holdsUntil.some((id) => {
-      const until = state.cells[cellKey(id, cell.host)];
-      return until !== undefined && until.sent.length > 0;
-    });
+    // What holds for the cluster as a whole ends with the step on whatever host it runs.
+    const released = step.holdsUntil.some((id) =>
+      Object.values(state.cells).some(
+        (until) => until.step === id && until.sent.length > 0 && (cell.host === HERE || until.host === cell.host),
+      ),
+    );
     if (released) return [];
     return [{ title: step.title, host: cell.host, question: step.done }];
   });

@@ -5,7 +5,7 @@ import { fold, foldAll } from '../incident/fold.js';
 import { cellKey, contextOf, type IncidentState } from '../incident/state.js';
 import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { undoScenario } from '../incident/undo.js';
-import { lockedBy, staleCells } from './choices.js';
+import { lockedBy, mayHandOver, staleCells, suggestions } from './choices.js';
 import { type Decision, decide } from './decide.js';
 import { type GateAnswer, Gatekeeper } from './gatekeeper.js';
 import { perform } from './perform.js';
@@ -122,21 +122,35 @@ export class Runner {
   }
 
   chooseScenario(scenario: string): void {
-    if (this.#state.begun) throw new Refused('The plan has begun. Undo it or stop before choosing another scenario.');
     if (!this.options.scenarios.has(scenario)) throw new Refused(`There is no scenario ${scenario}.`);
+    if (this.#state.scenario === scenario) return;
+    if (this.#state.begun) mayHandOver(this.scenario, this.#state, scenario);
     this.#append({ type: 'scenario-chosen', scenario });
     this.pump();
   }
 
   choose(key: ChoiceKey, value: string): void {
-    if (this.#state.choices[key] === value) return;
+    if (this.#state.choices[key] === value && this.#state.choices.suggested?.includes(key) !== true) return;
     const locked = lockedBy(this.#steps(), this.#state, key);
     if (locked !== undefined) throw new Refused(locked);
-    this.#append({ type: 'chosen', key, value });
+    this.#choose(key, value, false);
+    this.pump();
+  }
+
+  #choose(key: ChoiceKey, value: string, suggested: boolean): void {
+    const same = this.#state.choices[key] === value;
+    this.#append({ type: 'chosen', key, value, ...(suggested ? { suggested } : {}) });
+    if (same) return;
     for (const cell of staleCells(this.#steps(), this.#state, key)) {
       this.#append({ type: 'answered', step: cell.step, host: cell.host, choice: 'retry' });
     }
-    this.pump();
+  }
+
+  /** Choices nobody made by hand follow what is seen. */
+  #suggest(scenario: Scenario): void {
+    if (this.#state.ended !== undefined) return;
+    const wanted = scenario.suggests?.(contextOf(this.#state, HERE, 1, true)) ?? {};
+    for (const [key, value] of suggestions(this.#steps(), this.#state, wanted)) this.#choose(key, value, true);
   }
 
   attest(host: string, words: string, as: 'off' | 'left-out'): void {
@@ -257,6 +271,7 @@ export class Runner {
       if (scenario === undefined) return;
       // Beginning a step only writes, so one round after another until nothing new is decided.
       for (let round = 0; round < 100; round++) {
+        this.#suggest(scenario);
         const decisions = decide(scenario, this.#state);
         this.#settleAttention(decisions);
         const fresh = decisions.filter((decision) => this.#start(scenario, decision));

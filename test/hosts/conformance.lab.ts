@@ -173,7 +173,7 @@ describe('files', () => {
     const kept = await same(async (host) => {
       await putText(host, `${DIR}/config.yaml`, config, 0o600);
       await did(host, ['install', '-m', '0600', '/dev/null', `${DIR}/stripped.yaml`]);
-      const printed = await did(host, stripConfigCommand(`${DIR}/config.yaml`, `${DIR}/stripped.yaml`));
+      const printed = await did(host, stripConfigCommand(`${DIR}/config.yaml`, `${DIR}/stripped.yaml`, true));
       return {
         printed,
         text: await did(host, readFile(`${DIR}/stripped.yaml`)),

@@ -128,7 +128,7 @@ test('a config file is copied without what a reset must not see; nothing is prin
     join(folder, 'config.yaml'),
     'token: secret\n"server": https://a:6443\nserver-x: stays\ntls-san:\n  - server: no, a list\ncluster-reset: true\netcd-s3: true\netcd-s3-bucket: b\n\'token-file\' : /x\ndisable+: [a]\n',
   );
-  const [program = '', ...args] = stripConfigCommand(join(folder, 'config.yaml'), join(folder, 'copy.yaml'));
+  const [program = '', ...args] = stripConfigCommand(join(folder, 'config.yaml'), join(folder, 'copy.yaml'), true);
   const said = spawnSync(program, args, { encoding: 'utf8' });
   expect(said.stdout + said.stderr).toBe('');
   expect(read('copy.yaml')).toBe(

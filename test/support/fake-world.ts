@@ -153,6 +153,7 @@ export function fakeScenario(
     when: 'never',
     pointOfNoReturn: steps.at(-1)?.id ?? '',
     missing: () => [],
+    usesBackup: false,
     gates: gates.map((id) => ({
       id,
       title: id,
