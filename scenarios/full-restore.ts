@@ -1,10 +1,11 @@
 import { type GateSpec, HERE, type Scenario, type StepContext } from '../src/incident/step.js';
+import { cleanupGate } from './gates.js';
 import { restartAgents } from './steps/agents.js';
 import { caCheck, mountCheck, roomCheck, tokenCheck, versionCheck } from './steps/checks.js';
 import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
 import { deliver } from './steps/deliver.js';
 import { fetchAndProve, identityCheck, provenBackup } from './steps/fetch.js';
-import { notManaged, outside, unfit } from './steps/fitness.js';
+import { outside, outsiders, unaccounted, unfit } from './steps/fitness.js';
 import { agentsIn, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
 import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
 import { reset } from './steps/reset.js';
@@ -44,7 +45,7 @@ const gates: readonly GateSpec[] = [
     undo: 'complete: lifts the holds and starts what was running',
     checks: (context) => [
       identityCheck,
-      ...serversIn(context).map(roomCheck),
+      ...serversIn(context).map((host) => roomCheck(host)),
       // Peers move theirs aside later: better seen now than behind the point of no return.
       ...serversIn(context).map(mountCheck),
       versionCheck(primaryName(context)),
@@ -89,15 +90,7 @@ const gates: readonly GateSpec[] = [
     undo: 'none: this is the point of no return',
     checks: (context) => peersOf(context).flatMap((host) => [tokenCheck(host), caCheck(host)]),
   },
-  {
-    id: 'cleanup',
-    title: 'Clean up',
-    typed: () => undefined,
-    does: () => 'runs a test pod and deletes it, removes our overrides, takes a fresh snapshot',
-    loses: () => 'nothing',
-    keeps: () => 'all data that was moved aside, and the safety copies',
-    undo: 'not needed',
-  },
+  cleanupGate,
 ];
 
 export const fullRestore: Scenario = {
@@ -108,17 +101,11 @@ export const fullRestore: Scenario = {
   usesBackup: true,
   gates,
   missing: (context) => {
-    const missing: string[] = [];
-    const silent = [...serversIn(context), ...agentsIn(context)].filter((name) => !context.facts(name).reachable);
-    for (const name of silent) {
-      const why = context.facts(name).problem?.what ?? `${name} has not been looked at yet.`;
-      missing.push(`${why} Put that right, or attest that ${name} is off or left out.`);
-    }
+    const missing = unaccounted(context);
     if (serversIn(context).length === 0) missing.push('No server answers: there is nothing to restore on.');
     const primary = context.choices.primary;
     const reachable = serversIn(context).filter((name) => context.facts(name).reachable);
-    for (const name of reachable) missing.push(...outside(context, name));
-    for (const name of agentsIn(context)) missing.push(...notManaged(context, name));
+    missing.push(...outsiders(context));
     if (primary !== undefined && serversIn(context).includes(primary)) missing.push(...unfit(context, primary));
     else if (
       reachable.length === 0 ||

@@ -54,3 +54,15 @@ export const restartAgents: Step = {
   lookup: ['49', '52', '54'],
   skippable: 'An agent that stays away is Not Ready in the API; its pods move when it is deleted.',
 };
+
+/** Where the data is that of before, an agent reconnects by itself (R45); one that names a server that is gone never would. */
+export const restartAgentsOfGoneServers: Step = {
+  ...restartAgents,
+  title: 'Lead agents to a server that is there',
+  runbook: 'Full restore, step 6, where it is needed',
+  why: 'An agent that names a server that is gone waits for it; the others reconnect by themselves.',
+  when: (context) =>
+    namesGoneServer(context)
+      ? { run: 'yes' }
+      : { run: 'no', because: 'its server takes part: it reconnects by itself' },
+};

@@ -1,5 +1,5 @@
 import { look } from '../../src/incident/command.js';
-import type { GateCheck } from '../../src/incident/step.js';
+import type { GateCheck, StepContext } from '../../src/incident/step.js';
 import { diskFree, diskUsed, diskUsedBelow } from '../../src/k3s/ask.js';
 import { parseDf, parseSizes } from '../../src/k3s/listing.js';
 import { roomNeeded } from './deliver.js';
@@ -74,8 +74,13 @@ export function versionCheck(host: string): GateCheck {
   };
 }
 
-/** Room for the safety copy, and on the primary for the restore, seen before anything stops (R17). */
-export function roomCheck(host: string): GateCheck {
+/** Room a restore takes on the server it is done on; a reset that keeps the data copies them once while it runs (R17). */
+export const RESTORES = (context: StepContext): number => roomNeeded(provenBackup(context)?.bytes ?? 0);
+export const KEEPS_DATA = (context: StepContext): number =>
+  (context.facts(primaryName(context)).data?.etcdBytes ?? 0) * 1.1 + 200e6;
+
+/** Room for the safety copy, and on the primary for the reset, seen before anything stops (R17). */
+export function roomCheck(host: string, forReset: (context: StepContext) => number = RESTORES): GateCheck {
   return {
     title: 'has room for the copies',
     host,
@@ -91,14 +96,14 @@ export function roomCheck(host: string): GateCheck {
         if (quiet !== undefined) return quiet;
         const free = [0, 1].map((index) => parseDf(at(answers, index).stdout)[0]);
         const safety = Number(/^(\d+)/.exec(at(answers, 2).stdout)?.[1] ?? 0) * 1.1 + 50e6;
-        const restore = host === primaryName(context) ? roomNeeded(provenBackup(context)?.bytes ?? 0) : 0;
+        const restore = host === primaryName(context) ? forReset(context) : 0;
         const together = free[0]?.target === free[1]?.target;
         const short = [
           [free[0], together ? restore + safety : restore],
           [free[1], safety],
         ] as const;
         const lacking = short.find(([disk, needed]) => disk !== undefined && disk.available < needed);
-        if (lacking === undefined) return yes(['room for the safety copy and the restore']);
+        if (lacking === undefined) return yes(['room for the safety copy and the reset']);
         const sizes = parseSizes(at(answers, 3).stdout);
         const aside = (context.facts(host).data?.aside ?? []).map(
           ({ name }) => `${name} (${bytes(sizes.get(`${pathsOf(context, host).db}/${name}`) ?? 0)})`,

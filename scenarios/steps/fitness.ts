@@ -1,5 +1,6 @@
 import { namesOf } from '../../src/incident/cluster.js';
 import type { StepContext } from '../../src/incident/step.js';
+import { agentsIn, serversIn } from './hosts.js';
 
 /** Which hosts a plan can be carried out on, and why not. */
 
@@ -41,6 +42,24 @@ export function unfit(context: StepContext, primary: string): string[] {
   }
   return why;
 }
+
+/** Hosts that do not answer and are not accounted for, one sentence each. */
+export function unaccounted(context: StepContext): string[] {
+  return [...serversIn(context), ...agentsIn(context)]
+    .filter((name) => !context.facts(name).reachable)
+    .map((name) => {
+      const why = context.facts(name).problem?.what ?? `${name} has not been looked at yet.`;
+      return `${why} Put that right, or attest that ${name} is off or left out.`;
+    });
+}
+
+/** Why the hosts that answer cannot take part, one sentence each. */
+export const outsiders = (context: StepContext): string[] => [
+  ...serversIn(context)
+    .filter((name) => context.facts(name).reachable)
+    .flatMap((name) => outside(context, name)),
+  ...agentsIn(context).flatMap((name) => notManaged(context, name)),
+];
 
 /** The server that is best restored on: it answers, has K3s, and names no other server. */
 export function suggestPrimary(context: StepContext): string | undefined {

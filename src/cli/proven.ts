@@ -54,8 +54,12 @@ export function provenBackup(name: string, file: string, proof: Proof): ProvenBa
     nodes: proof.nodes.map((node) => ({ name: node.name, version: node.kubeletVersion ?? '' })),
     objects: proof.objects,
     warnings: proof.problems.filter((one) => one.severity === 'warning').map((one) => one.message),
-    wakes: proof.wakes
-      .slice(0, 50)
-      .map((one) => `${one.kind.replace(/\..*/, '')} ${one.namespace === '' ? '' : `${one.namespace}/`}${one.name}`),
+    wakes: wakesOf(proof),
   };
 }
+
+/** What will act as soon as the cluster wakes, in a few words each. */
+export const wakesOf = (proof: Proof): string[] =>
+  proof.wakes
+    .slice(0, 50)
+    .map((one) => `${one.kind.replace(/\..*/, '')} ${one.namespace === '' ? '' : `${one.namespace}/`}${one.name}`);

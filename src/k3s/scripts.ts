@@ -47,12 +47,13 @@ if [ "$original" != - ]; then
     echo "not there: $original; nothing was changed"
     exit 1
   fi
-  aside "$server/db/etcd"
   if [ "$original" = "$safety$server/db/etcd" ]; then
-    cp -a --reflink=auto -T "$original" "$server/db/etcd" || exit 1
-  else
-    mv -T "$original" "$server/db/etcd" || exit 1
+    # The copy stays, so it is copied once more, beside the place first: a full disk then leaves everything as it is.
+    cp -a --reflink=auto -T "$original" "$server/db/etcd.put-back" || exit 1
+    original=$server/db/etcd.put-back
   fi
+  aside "$server/db/etcd"
+  mv -T "$original" "$server/db/etcd" || exit 1
   echo "put back $server/db/etcd"
 fi
 for name in token cred tls; do

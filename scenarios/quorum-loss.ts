@@ -1,0 +1,223 @@
+import { namesOf } from '../src/incident/cluster.js';
+import type { GateCheck, GateSpec, Scenario, StepContext } from '../src/incident/step.js';
+import { fullRestore } from './full-restore.js';
+import { cleanupGate } from './gates.js';
+import { restartAgentsOfGoneServers } from './steps/agents.js';
+import { KEEPS_DATA, mountCheck, roomCheck } from './steps/checks.js';
+import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
+import { outside, outsiders, unaccounted, unfit } from './steps/fitness.js';
+import { agentsIn, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
+import { failed, yes } from './steps/judge.js';
+import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
+import { resetMembership } from './steps/reset.js';
+import { saveServers } from './steps/save.js';
+import { startPrimary, verifyPrimary } from './steps/start.js';
+import { stopServers } from './steps/stop.js';
+import {
+  checkMajority,
+  ranked,
+  rankSurvivors,
+  readSurvivor,
+  soundCheck,
+  suggestSurvivor,
+  survivorOf,
+} from './steps/survivors.js';
+import { deleteTestPod, testImage, testPod, verifyNodes, verifyPods } from './steps/verify.js';
+
+/**
+ * Quorum loss: the runbook's scenario 2. A server with sound data becomes the only member of its own cluster again and the
+ * others join it anew; no backup is needed, and nothing that server holds is lost.
+ */
+
+/** What another server has and the chosen one has not, as far as anybody can know. */
+function lost(context: StepContext): string {
+  const chosen = survivorOf(context, context.choices.primary ?? '');
+  const { fenced } = context.choices;
+  const beyond =
+    fenced.length === 0 ? '' : `; what only ${fenced.join(', ')} had seen, should there be such a thing, is not in it`;
+  if (chosen === undefined) return `nothing that ${primaryName(context)} holds${beyond}`;
+  const ahead = ranked(context).filter(
+    (one) => one.intact && one.host !== chosen.host && (one.index > chosen.index || one.revision > chosen.revision),
+  );
+  const behind = ahead.map(
+    (one) => `what ${one.host} has beyond it (revision ${one.revision.toLocaleString('en')}, index ${one.index})`,
+  );
+  const own = `nothing that ${chosen.host} holds up to revision ${chosen.revision.toLocaleString('en')}`;
+  return behind.length === 0 ? `${own}${beyond}` : `${behind.join(' and ')}${beyond}; ${own}`;
+}
+
+/** The token the server will start with against the one that opens its own data: with another one it loops (R25). */
+const ownTokenCheck = (host: string): GateCheck => ({
+  title: 'starts with the token of its own data',
+  host,
+  question: {
+    ask: () => [],
+    judge: (_answers, context) => {
+      const opens = survivorOf(context, context.choices.primary ?? '')?.tokenHash ?? undefined;
+      const service = context.facts(host).service;
+      if (opens === undefined) return yes(['no token at hand opens the data; K3s uses its own as before']);
+      if (service?.tokenHash === undefined) return yes(['no token configured: it uses its server/token']);
+      return service.tokenHash === opens
+        ? yes([`token ${opens}, from ${service.tokenFrom ?? 'its configuration'}`])
+        : failed([
+            `it would start with token ${service.tokenHash} from ${service.tokenFrom ?? 'its configuration'}, the data needs ${opens}`,
+          ]);
+    },
+  },
+});
+
+/** A peer with another CA than the survivor's cannot join. */
+const sameCaCheck = (host: string): GateCheck => ({
+  title: 'has the CA of the surviving server',
+  host,
+  question: {
+    ask: () => [],
+    judge: (_answers, context) => {
+      const own = context.facts(host).caHash;
+      const theirs = context.facts(context.choices.primary ?? '').caHash;
+      if (own === undefined || theirs === undefined || own === theirs) return yes(['same CA, or none yet']);
+      return failed([
+        `its server-ca.crt is ${own.slice(0, 12)}, that of ${primaryName(context)} is ${theirs.slice(0, 12)}: it is of another cluster; leave it out or move its server/tls and server/cred aside`,
+      ]);
+    },
+  },
+});
+
+const gates: readonly GateSpec[] = [
+  {
+    id: 'stop',
+    title: 'Stop and hold every server that answers, save and read its data',
+    typed: () => undefined,
+    does: (context) =>
+      `stops K3s on ${serversIn(context).join(', ')} and keeps it from starting; copies data, token and configuration; reads each server’s data on a copy`,
+    loses: () => 'the control plane until the end; workloads keep running',
+    keeps: () => 'everything: nothing is removed or overwritten',
+    undo: 'complete: lifts the holds and starts what was running',
+    checks: (context) => [
+      ...serversIn(context).map((host) => roomCheck(host, KEEPS_DATA)),
+      ...peersOf(context).map(mountCheck),
+    ],
+  },
+  {
+    id: 'reset',
+    title: 'Reset the membership to one server, keep its data',
+    typed: primaryName,
+    does: (context) =>
+      `makes ${primaryName(context)} the only member of the cluster, with the data it has; ${namesOf(context.cluster, 'server').length - 1} members are forgotten`,
+    loses: lost,
+    keeps: (context) => `the safety copy of run ${context.runId} on every server that answers`,
+    undo: 'complete until the server has started: the safety copy is put back; none after the release',
+    checks: (context) => [soundCheck, ownTokenCheck(primaryName(context))],
+  },
+  {
+    id: 'start',
+    title: 'Start the surviving server',
+    typed: () => undefined,
+    does: (context) => `starts K3s on ${primaryName(context)} as a cluster of one; its controllers act again`,
+    loses: () => 'nothing; what controllers do from now on cannot be undone',
+    keeps: () => 'the safety copies; the other servers stay held',
+    undo: 'the database, but not what controllers did meanwhile',
+  },
+  {
+    id: 'release',
+    title: 'Let the other servers join again',
+    typed: (context) => context.cluster.name,
+    does: (context) =>
+      `moves the old data of ${peersOf(context).join(', ') || 'no server'} aside and lets them join ${primaryName(context)} one by one`,
+    loses: () => 'the way back: after this the surviving server’s cluster is the only one',
+    keeps: (context) => `server/db/etcd.pre-rejoin-${context.runId} on each of them`,
+    undo: 'none: this is the point of no return',
+    checks: (context) => peersOf(context).flatMap((host) => [ownTokenCheck(host), sameCaCheck(host)]),
+  },
+  cleanupGate,
+];
+
+const fits = (context: StepContext, host: string): boolean =>
+  context.facts(host).reachable && outside(context, host).length + unfit(context, host).length === 0;
+
+export const quorumLoss: Scenario = {
+  id: 'quorum-loss',
+  title: 'Quorum loss',
+  when: 'A majority of the servers is gone, and one that answers has its etcd data. Loses nothing that server holds; needs no backup.',
+  pointOfNoReturn: moveAside.id,
+  usesBackup: false,
+  suggests: (context) => {
+    const primary = suggestSurvivor(context, (host) => fits(context, host));
+    return primary === undefined ? {} : { primary };
+  },
+  handsOver: { to: fullRestore.id, until: startPrimary.id },
+  gates,
+  missing: (context) => {
+    const missing = [...unaccounted(context), ...outsiders(context)];
+    const servers = serversIn(context).filter((name) => context.facts(name).reachable);
+    const withData = servers.filter((name) => context.facts(name).data?.datastore === 'etcd');
+    if (servers.length === 0) missing.push('No server answers: nobody can say what survived.');
+    else if (withData.length === 0)
+      missing.push('No server that answers has etcd data: this needs a backup. Choose Full restore.');
+    const { primary } = context.choices;
+    if (primary === undefined || !serversIn(context).includes(primary)) {
+      if (withData.length > 0) missing.push('Choose the server whose data is kept.');
+    } else missing.push(...unfit(context, primary));
+    return missing;
+  },
+  phases: [
+    {
+      id: 'safe',
+      title: 'Make safe',
+      hosts: serversIn,
+      order: () => 'together',
+      steps: [stopServers],
+    },
+    {
+      id: 'save',
+      title: 'Save and read',
+      hosts: serversIn,
+      order: () => 'together',
+      steps: [saveServers, readSurvivor],
+    },
+    {
+      id: 'rank',
+      title: 'Choose',
+      hosts: () => ['here'],
+      order: () => 'together',
+      steps: [checkMajority, rankSurvivors],
+    },
+    {
+      id: 'restore',
+      title: 'Reset and start',
+      hosts: onlyPrimary,
+      order: () => 'one-by-one',
+      steps: [resetMembership, startPrimary, verifyPrimary],
+    },
+    {
+      id: 'peers',
+      title: 'The other servers, one by one',
+      hosts: peersOf,
+      order: () => 'one-by-one',
+      steps: [moveAside, rejoin, becomeVoter],
+    },
+    { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
+    {
+      id: 'workers',
+      title: 'Workers',
+      hosts: agentsIn,
+      order: () => ({ batches: 5 }),
+      steps: [restartAgentsOfGoneServers],
+    },
+    {
+      id: 'verify',
+      title: 'Verification',
+      hosts: onlyPrimary,
+      order: () => 'one-by-one',
+      steps: [verifyNodes, verifyPods, testImage, testPod, deleteTestPod, freshSnapshot],
+    },
+    {
+      id: 'cleanup',
+      title: 'Clean up',
+      hosts: (context) => [...serversIn(context), ...agentsIn(context)],
+      order: () => 'together',
+      steps: [removeOverrides, forgetUnits],
+    },
+    { id: 'leftovers', title: 'What is left over', hosts: serversIn, order: () => 'together', steps: [listLeftovers] },
+  ],
+};
