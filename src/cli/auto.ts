@@ -90,7 +90,7 @@ class AutoOperator {
       if (this.#proof() === 'failed') return session.runner.state.cells[`fetch@${HERE}`]?.trouble?.what;
       for (const item of preRestore)
         if (item.needsWord) intents.tick(item.id, 'practice cluster: nothing runs on it that matters');
-      await this.#until(() => !session.askingSudo, 'what sudo says');
+      await this.#until(() => !session.sudo.asking, 'what sudo says');
       const notBegun = intents.begin();
       if (notBegun !== undefined) return notBegun;
       while (session.runner.state.ended === undefined) {

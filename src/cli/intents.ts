@@ -25,8 +25,8 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
     begin: () =>
       refusing(() => {
         runner.mayBegin();
-        if (session.askingSudo) throw new Refused('Sudo on the hosts is still being asked. Begin again in a moment.');
-        if (session.sudoRefuses.length > 0) throw new Refused(session.sudoRefuses.join(' '));
+        if (session.sudo.asking) throw new Refused('Sudo on the hosts is still being asked. Begin again in a moment.');
+        if (session.sudo.refuses.length > 0) throw new Refused(session.sudo.refuses.join(' '));
         const unmet = unmetBeforeBegin(session.checklistSeen());
         if (unmet.length > 0) throw new Refused(`Not on the checklist yet: ${unmet.join('; ')}.`);
         runner.begin();
@@ -56,7 +56,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
         () =>
           void hosts
             .retry(host)
-            .then(() => session.lookAt(host))
+            .then(() => session.looks.at(host))
             .catch(() => undefined),
       ),
     listBackups: () => refusing(() => void session.listBackups()),

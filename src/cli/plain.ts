@@ -256,7 +256,7 @@ export class PlainConsole {
     }
     if (state.ended !== undefined && !this.#told.has('ended')) {
       this.#told.add('ended');
-      this.#session.refreshNow();
+      this.#session.refresh.now();
       this.#print(doneLines(store.getState(), WIDTH, undefined));
     }
   }

@@ -1,21 +1,16 @@
 import { rmSync } from 'node:fs';
-import { hostname, userInfo } from 'node:os';
 import { type Backup, Spool, suggested } from '../backups/index.js';
 import { systemClock } from '../base/clock.js';
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
-import { surveyHost } from '../cluster/survey.js';
-import { watchCluster } from '../cluster/watch.js';
-import { type Cluster, type ClusterHost, hostOf } from '../incident/cluster.js';
+import type { Cluster } from '../incident/cluster.js';
 import type { HostFacts } from '../incident/facts.js';
-import { planOf } from '../incident/plan.js';
 import { contextOf } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
 import type { Inventory } from '../inventory/types.js';
 import { followJournals } from '../journal/follow.js';
-import { RunRecord } from '../record/record.js';
-import { newRunId, recordPath, unfinishedRun } from '../record/runs.js';
+import type { RunRecord } from '../record/record.js';
 import { type Hosts, openHosts } from '../remote/hosts.js';
-import { Runner } from '../runner/runner.js';
+import type { Runner } from '../runner/runner.js';
 import { addJournal, type ConsoleState, type ConsoleStore, createConsoleStore, noteLook } from '../store/store.js';
 import { Asking } from './asking.js';
 import { BackupDesk } from './backup-desk.js';
@@ -23,14 +18,16 @@ import type { Listing } from './backup-sources.js';
 import { clusterOf } from './cluster-of.js';
 import { hostsPort } from './hosts-port.js';
 import { Ledger } from './ledger.js';
+import { Looks } from './looks.js';
+import { openRun } from './open-run.js';
 import { spoolDir, statePlace } from './places.js';
-import { rootCommands } from './root-commands.js';
+import { Refresh } from './refresh.js';
 import { SecretBook } from './secret-book.js';
 import { Secrets } from './secrets.js';
+import { SudoCheck } from './sudo-check.js';
 import { entriesFor, matchSymptoms } from './symptoms.js';
 import { findTokens } from './tokens.js';
-import { VERSION } from './version.js';
-import { backupsView, checklistView, scenarios, suggestPrimary, triageView } from './views.js';
+import { backupsView, type checklistView, suggestPrimary } from './views.js';
 
 export interface SessionOptions {
   readonly inventory: Inventory;
@@ -42,11 +39,6 @@ export interface SessionOptions {
   /** Begin anew even where an unfinished run of this cluster is recorded. */
   readonly fresh?: boolean;
 }
-
-/** Between two looks at a host: often enough to follow a step, seldom enough to load nobody. */
-const LOOK_MS = 3_000;
-const FULL_LOOK_MS = 60_000;
-const SUDO_MS = 20_000;
 
 /**
  * One incident, wired together: hosts, record, runner, probes, journals and the store they all write to.
@@ -62,15 +54,13 @@ export class Session {
   readonly cluster: Cluster;
   readonly recordFile: string;
   readonly inventoryFile: string;
+  readonly looks: Looks;
+  readonly sudo: SudoCheck;
   readonly #options: SessionOptions;
+  readonly refresh: Refresh;
   readonly #abort = new AbortController();
   readonly #work: Promise<unknown>[] = [];
   #backups: readonly Backup[] | undefined;
-  readonly #looks = new Map<string, { facts: HostFacts; fullAt: number }>();
-  #refreshing = false;
-  /** What sudo on the hosts would refuse of the plan. */
-  #sudoRefuses: readonly string[] = [];
-  #sudoAsked = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -96,38 +86,53 @@ export class Session {
       // A drill is a cluster of its own each time: nothing of it is worth remembering.
       ...(inventory.drill ? {} : { ledger: new Ledger(options.state, inventory.cluster) }),
     });
-    const opened = this.#openRun(book);
+    this.sudo = new SudoCheck(this.hosts, this.#abort.signal);
+    this.looks = new Looks({
+      hosts: this.hosts,
+      cluster: this.cluster,
+      signal: this.#abort.signal,
+      onLook: (host, facts, changed) => this.#looked(host, facts, changed),
+    });
+    this.refresh = new Refresh({
+      store: this.store,
+      cluster: this.cluster,
+      runner: () => this.runner,
+      record: () => this.record,
+      alsoMissing: () => this.sudo.refuses,
+      checklistSeen: () => this.checklistSeen(),
+    });
+    const opened = openRun({
+      state: options.state,
+      cluster: this.cluster,
+      observe: options.observe,
+      fresh: options.fresh === true,
+      ports: (record) => ({
+        clock: systemClock,
+        record,
+        tasks: this.desk,
+        redact: book.redact,
+        hosts: hostsPort({
+          host: (name) => this.hosts.get(name),
+          mono: () => systemClock.mono(),
+          token: () => this.desk.provenToken(this.#provenHash()),
+        }),
+      }),
+    });
     this.record = opened.record;
     this.runner = opened.runner;
     this.recordFile = opened.file;
+    if (opened.resumed !== undefined) this.store.setState({ resumed: opened.resumed });
     this.runner.listen((_state, event) => {
       if (event?.type === 'host-came-back') this.#warn(`${event.host} answers again: it takes part, and is held first`);
-      this.#refresh();
+      this.refresh.soon();
     });
     this.#follow(book);
   }
 
   /** Runs until `close`: probes, journals, catalogue, the clock of the screen. */
   start(): void {
-    const { signal } = this.#abort;
-    this.#work.push(
-      watchCluster({
-        hosts: this.cluster.hosts,
-        clock: systemClock,
-        signal,
-        everyMs: () => LOOK_MS,
-        look: (host) => this.#look(host, signal),
-        onLook: (host, facts, changed) => {
-          noteLook(this.store, host, facts, changed, systemClock.now());
-          if (changed) this.runner.seen(host, facts);
-          this.#showUnknownKeys();
-          this.#refresh();
-        },
-      }),
-      this.listBackups(),
-      this.#tick(),
-    );
-    this.#refresh();
+    this.#work.push(this.looks.watch(), this.listBackups(), this.#tick());
+    this.refresh.soon();
   }
 
   /** Reads the catalogue into the store. */
@@ -141,13 +146,13 @@ export class Session {
       const problem = toProblem(error);
       this.store.setState({ backups: { state: 'failed', what: problem.what, next: problem.next } });
     }
-    this.#refresh();
+    this.refresh.soon();
   }
 
   #show({ backups, remarks }: Listing): void {
     this.#backups = backups;
     this.store.setState({ backups: backupsView(backups, systemClock.now(), remarks) });
-    this.#refresh();
+    this.refresh.soon();
   }
 
   /** Choices nobody has made yet, made as one would: the best server, the newest backup. */
@@ -160,41 +165,12 @@ export class Session {
     if (choices.snapshot === undefined && newest !== undefined) this.runner.choose('snapshot', newest);
   }
 
-  /** Asks sudo on every host whether it would run what the plan sends there; what it refuses is missing before the plan may begin. */
+  /** Asks sudo on every host about the plan as it stands. */
   async checkSudo(): Promise<void> {
     const { scenario, state } = this.runner;
     if (scenario === undefined) return;
-    // A host that does not answer is no answer about sudo; one that hangs must not hold up the rest.
-    const wanted = [...rootCommands(scenario, state)].filter(([name]) => state.facts[name]?.reachable === true);
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(SUDO_MS)]);
-    this.#sudoAsked += 1;
-    const refused = await Promise.all(
-      wanted.map(async ([name, argvs]) => {
-        const no = await this.hosts
-          .get(name)
-          .refusedByRoot(argvs, signal)
-          .catch(() => []);
-        const programs = [...new Set(no.map((argv) => argv[0] ?? ''))];
-        return programs.length === 0
-          ? []
-          : [
-              `sudo on ${name} would not run ${programs.join(', ')}: allow it in its sudoers (or install it), then choose the scenario again.`,
-            ];
-      }),
-    );
-    this.#sudoRefuses = refused.flat();
-    this.#sudoAsked -= 1;
-    this.#refresh();
-  }
-
-  /** Sudo is still being asked: what it will say is not known yet. */
-  get askingSudo(): boolean {
-    return this.#sudoAsked > 0;
-  }
-
-  /** Why the plan may not begin although the scenario itself has all it needs. */
-  get sudoRefuses(): readonly string[] {
-    return this.#sudoRefuses;
+    await this.sudo.check(scenario, state);
+    this.refresh.soon();
   }
 
   checklistSeen(): Parameters<typeof checklistView>[0] {
@@ -207,20 +183,11 @@ export class Session {
     };
   }
 
-  /** A full look once a minute, else only at what changes by itself. */
-  async #look(host: ClusterHost, signal: AbortSignal): Promise<HostFacts> {
-    const last = this.#looks.get(host.name);
-    const known = last !== undefined && systemClock.now() - last.fullAt < FULL_LOOK_MS ? last : undefined;
-    const facts = await surveyHost(this.hosts.get(host.name), host, signal, known?.facts);
-    this.#looks.set(host.name, { facts, fullAt: facts.reachable ? (known?.fullAt ?? systemClock.now()) : 0 });
-    return facts;
-  }
-
-  /** Looks at one host again at once, for an intent that waits for it. */
-  async lookAt(host: string): Promise<void> {
-    const facts = await surveyHost(this.hosts.get(host), hostOf(this.cluster, host), this.#abort.signal);
-    noteLook(this.store, host, facts, true, systemClock.now());
-    this.runner.seen(host, facts);
+  #looked(host: string, facts: HostFacts, changed: boolean): void {
+    noteLook(this.store, host, facts, changed, systemClock.now());
+    if (changed) this.runner.seen(host, facts);
+    this.#showUnknownKeys();
+    this.refresh.soon();
   }
 
   /** Lets go of everything; what runs on nodes goes on. A run in which nothing was begun leaves no record. */
@@ -236,40 +203,6 @@ export class Session {
     if (!begun) for (const suffix of ['', '-wal', '-shm']) rmSync(this.recordFile + suffix, { force: true });
     // The spool is kept only for a run that can be resumed.
     if (!begun || ended !== undefined) rmSync(spoolDir(this.#options.state), { recursive: true, force: true });
-  }
-
-  #openRun(book: SecretBook): { record: RunRecord; runner: Runner; file: string } {
-    const { state, observe, inventory } = this.#options;
-    const found = this.#options.fresh === true || observe ? undefined : unfinishedRun(state, this.cluster.name);
-    const runId = found?.id ?? newRunId(systemClock.now());
-    const file = recordPath(state, runId);
-    const { record, events } = RunRecord.open(file, systemClock);
-    const ports = {
-      clock: systemClock,
-      record,
-      tasks: this.desk,
-      redact: book.redact,
-      hosts: hostsPort({
-        host: (name) => this.hosts.get(name),
-        mono: () => systemClock.mono(),
-        token: () => this.desk.provenToken(this.#provenHash()),
-      }),
-    };
-    const runnerOptions = { scenarios, ports, observe };
-    const who = { operator: userInfo().username, machine: hostname(), version: VERSION };
-    if (found !== undefined) {
-      const runner = Runner.resume(runnerOptions, events, { type: 'run-resumed', ...who });
-      this.store.setState({ resumed: `Run ${runId} goes on: it was open when the console ended.` });
-      return { record, runner, file };
-    }
-    const runner = Runner.open(runnerOptions, {
-      type: 'run-opened',
-      runId,
-      cluster: this.cluster,
-      mode: inventory.drill ? 'drill' : 'live',
-      ...who,
-    });
-    return { record, runner, file };
   }
 
   #provenHash(): string {
@@ -313,49 +246,8 @@ export class Session {
       this.store.setState({ unknownKeys: keys });
   }
 
-  /** The practice cluster is a process that ends by itself; its hosts then refuse every connection. */
-  #practiceGone(): boolean {
-    const { live } = this.store.getState();
-    const hosts = Object.values(live);
-    return (
-      this.cluster.drill &&
-      hosts.length === this.cluster.hosts.length &&
-      hosts.every((one) => one.facts.problem?.id === 'host-unreachable')
-    );
-  }
-
   #warn(text: string): void {
     this.store.setState({ warning: text });
-  }
-
-  /** Many events in one moment become one redraw. */
-  #refresh(): void {
-    if (this.#refreshing) return;
-    this.#refreshing = true;
-    setImmediate(() => {
-      this.#refreshing = false;
-      this.refreshNow();
-    });
-  }
-
-  refreshNow(): void {
-    const { runner } = this;
-    const scenario = runner.scenario;
-    const trouble = this.record.trouble;
-    this.store.setState({
-      incident: runner.state,
-      scenario,
-      plan: scenario === undefined ? [] : planOf(scenario, runner.state),
-      missing: [...(scenario?.missing(contextOf(runner.state, HERE, 1, true)) ?? []), ...this.#sudoRefuses],
-      attention: runner.attention,
-      progress: new Map(runner.progress),
-      triage: triageView(this.cluster, runner.state.facts),
-      checklist: checklistView(this.checklistSeen()),
-      ...(trouble === undefined ? {} : { warning: trouble }),
-      ...(this.#practiceGone()
-        ? { warning: 'this practice cluster is gone, its state was memory only: blackstart drill' }
-        : {}),
-    });
   }
 }
 

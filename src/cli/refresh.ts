@@ -1,0 +1,68 @@
+import type { Cluster } from '../incident/cluster.js';
+import { planOf } from '../incident/plan.js';
+import { contextOf } from '../incident/state.js';
+import { HERE } from '../incident/step.js';
+import type { RunRecord } from '../record/record.js';
+import type { Runner } from '../runner/runner.js';
+import type { ConsoleState, ConsoleStore } from '../store/store.js';
+import { checklistView, triageView } from './views.js';
+
+export interface RefreshOptions {
+  readonly store: ConsoleStore;
+  readonly cluster: Cluster;
+  runner(): Runner;
+  record(): RunRecord;
+  /** What is missing beyond what the scenario itself says. */
+  alsoMissing(): readonly string[];
+  checklistSeen(): Parameters<typeof checklistView>[0];
+}
+
+/** Brings what the runner knows into the store. Many events in one moment become one redraw. */
+export class Refresh {
+  readonly #options: RefreshOptions;
+  #waiting = false;
+
+  constructor(options: RefreshOptions) {
+    this.#options = options;
+  }
+
+  soon(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    setImmediate(() => {
+      this.#waiting = false;
+      this.now();
+    });
+  }
+
+  now(): void {
+    const { store, cluster } = this.#options;
+    const runner = this.#options.runner();
+    const { scenario, state } = runner;
+    const trouble = this.#options.record().trouble;
+    store.setState({
+      incident: state,
+      scenario,
+      plan: scenario === undefined ? [] : planOf(scenario, state),
+      missing: [...(scenario?.missing(contextOf(state, HERE, 1, true)) ?? []), ...this.#options.alsoMissing()],
+      attention: runner.attention,
+      progress: new Map(runner.progress),
+      triage: triageView(cluster, state.facts),
+      checklist: checklistView(this.#options.checklistSeen()),
+      ...(trouble === undefined ? {} : { warning: trouble }),
+      ...(practiceGone(store.getState())
+        ? { warning: 'this practice cluster is gone, its state was memory only: blackstart drill' }
+        : {}),
+    });
+  }
+}
+
+/** The practice cluster is a process that ends by itself; its hosts then refuse every connection. */
+function practiceGone({ live, cluster }: ConsoleState): boolean {
+  const hosts = Object.values(live);
+  return (
+    cluster.drill &&
+    hosts.length === cluster.hosts.length &&
+    hosts.every((one) => one.facts.problem?.id === 'host-unreachable')
+  );
+}
