@@ -92,7 +92,8 @@ export async function liveObjects(file: string, signal?: AbortSignal): Promise<D
   }
 }
 
-function entryOf(key: string): DiffEntry {
+/** An etcd key as an entry, made inert. */
+export function entryOf(key: string): DiffEntry {
   const { kind, namespace, name } = parseKey(key);
   return {
     kind: inertLine(kind, 300),

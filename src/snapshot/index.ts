@@ -17,8 +17,10 @@ export {
   verdictOf,
 } from './proof.js';
 export { type ProofProgress, type ProveOptions, prove } from './prove.js';
+export { compareSurvivors, readSurvivor, type Survivor } from './survivor.js';
 export { compareVersions } from './taken-at.js';
 export { parseToken, shortHash, tokenHash } from './token.js';
 export type { NamedToken } from './token-proof.js';
 export { unzipSnapshot } from './unzip.js';
 export type { Wake, WakeCause } from './wakes.js';
+export { readWal, type WalBeyond, type WalOptions, type WalReading, walStart, walsAfter } from './wal.js';
