@@ -25,7 +25,9 @@ import { Refresh } from './refresh.js';
 import { SecretBook } from './secret-book.js';
 import { Secrets } from './secrets.js';
 import { SudoCheck } from './sudo-check.js';
+import { SurvivorDesk } from './survivor-desk.js';
 import { entriesFor, matchSymptoms } from './symptoms.js';
+import { tasksOf } from './tasks.js';
 import { findTokens } from './tokens.js';
 import { backupsView, type checklistView, suggestPrimary } from './views.js';
 
@@ -86,6 +88,11 @@ export class Session {
       // A drill is a cluster of its own each time: nothing of it is worth remembering.
       ...(inventory.drill ? {} : { ledger: new Ledger(options.state, inventory.cluster) }),
     });
+    const survivors = new SurvivorDesk({
+      hosts: (name) => this.hosts.get(name),
+      spool: spoolDir(options.state),
+      tokens: (signal) => this.desk.tokens.all(signal),
+    });
     this.sudo = new SudoCheck(this.hosts, this.#abort.signal);
     this.looks = new Looks({
       hosts: this.hosts,
@@ -109,7 +116,7 @@ export class Session {
       ports: (record) => ({
         clock: systemClock,
         record,
-        tasks: this.desk,
+        tasks: tasksOf({ backup: this.desk, survivor: survivors }),
         redact: book.redact,
         hosts: hostsPort({
           host: (name) => this.hosts.get(name),

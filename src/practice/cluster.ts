@@ -33,6 +33,20 @@ const MEMBERS = [
 ] as const;
 const JOINED_IDS = ['24308fb88dd84fe7', 'dce92fdd5f0e990b'];
 
+/** Two of three servers are gone. */
+const LOST_QUORUM: readonly FaultName[] = ['lost-quorum', 'damaged-survivor', 'survivor-behind', 'peer-returns'];
+/** Faults of a cluster whose data was sound before them; without any of these every database is damaged. */
+const SOUND: readonly FaultName[] = [
+  'healthy',
+  'two-survivors',
+  'dead-member',
+  'stopped-member',
+  'damaged-member',
+  'wiped-member',
+  'fresh-host',
+  ...LOST_QUORUM,
+];
+
 /** A K3s cluster in memory: hosts, their disks and processes, the bucket with its backups. */
 export class PracticeCluster {
   readonly nodes = new Map<string, PracticeNode>();
@@ -138,7 +152,7 @@ export class PracticeCluster {
   /** Puts the hosts into the state the faults describe. */
   #arrange(): void {
     const { faults } = this;
-    const sound = faults.has('healthy') || faults.has('lost-quorum');
+    const sound = SOUND.some((fault) => faults.has(fault));
     for (const [name, ip] of MEMBERS) {
       const node = this.node(name);
       if (!node.files().exists('/usr/local/bin/k3s')) continue;
@@ -149,15 +163,27 @@ export class PracticeCluster {
       }
       const lineage = node.etcd.lineage(BEFORE);
       const member = lineage.members.find((one) => one.ip === ip);
-      const image = sound ? lineage.image : lineage.image.slice(0, 1_000_100);
+      const damaged =
+        !sound ||
+        (faults.has('damaged-survivor') && name === 'node-1') ||
+        (faults.has('damaged-member') && name === 'node-3');
+      const image = damaged ? lineage.image.slice(0, 1_000_100) : lineage.image;
+      if (faults.has('wiped-member') && name === 'node-3') continue;
+      if (faults.has('survivor-behind') && name === 'node-1') {
+        // An hour-old history of its own: what the others wrote since never reached it.
+        const behind = checkSnapshot(snapshot('s1')).image;
+        writeDataDir(node.files(), dir, { lineage: BEFORE, member: member?.id ?? '' }, behind, lineage);
+        node.files().write(`${dir}/name`, member?.name ?? '', 0o600);
+        continue;
+      }
       writeDataDir(node.files(), dir, { lineage: BEFORE, member: member?.id ?? '' }, lineage.image, lineage);
       node.files().write(`${dir}/name`, member?.name ?? '', 0o600);
       // As after `truncated` in d-reset-failures: the database ends before its last page.
-      if (!sound) node.files().write(`${dir}/member/snap/db`, image, 0o600);
+      if (damaged) node.files().write(`${dir}/member/snap/db`, image, 0o600);
       if (faults.has('db-mount-point') && name === 'node-1') node.state.disk.mounts.push(dir);
     }
     this.#earlierAttempt();
-    if (sound) for (const host of HOSTS) this.#runSteadily(host);
+    if (sound) for (const host of HOSTS) this.#runAsBefore(host);
     else this.#crashLoops();
     this.#disturb();
   }
@@ -170,6 +196,28 @@ export class PracticeCluster {
     files.rename(`${db}/etcd`, `${db}/etcd-old-${seconds}`);
     files.mkdir(`${db}/etcd/member/snap`, { parents: true, mode: 0o700 });
     files.write(`${db}/etcd/member/snap/db`, snapshot('s2').slice(0, 1_000_100), 0o600);
+  }
+
+  /** A host of a cluster that is sound on the whole. */
+  #runAsBefore(host: HostPlan): void {
+    const { faults } = this;
+    const stopped =
+      (faults.has('stopped-member') && host.name === 'node-3') ||
+      (faults.has('two-survivors') && host.role === 'server');
+    const dying =
+      host.name === 'node-3'
+        ? faults.has('damaged-member') || faults.has('wiped-member')
+        : host.name === 'node-1' && (faults.has('damaged-survivor') || faults.has('survivor-behind'));
+    if (stopped) return;
+    if (!dying) {
+      this.#runSteadily(host);
+      return;
+    }
+    const node = this.node(host.name);
+    const unit = node.systemd.unit('k3s');
+    if (unit === undefined) return;
+    node.systemd.start(unit);
+    unit.restarts = faults.has('survivor-behind') ? 1 : 37;
   }
 
   /** Servers die of their damaged databases over and over; agents run and wait. */
@@ -223,15 +271,16 @@ export class PracticeCluster {
   #disturb(): void {
     const { faults } = this;
     const down = (name: string): void => this.node(name).powerOff();
-    if (faults.has('dead-server')) down('node-3');
+    if (faults.has('dead-server') || faults.has('dead-member') || faults.has('two-survivors')) down('node-3');
     if (faults.has('hung-server')) {
       down('node-3');
       this.node('node-3').state.power = 'hung';
     }
-    if (faults.has('lost-quorum')) {
+    if (LOST_QUORUM.some((fault) => faults.has(fault))) {
       down('node-2');
       down('node-3');
     }
+    if (faults.has('peer-returns')) this.time.after(25_000, { node: 'node-3', kind: 'act', act: 'power-on' });
     const first = this.node('node-1').state;
     if (faults.has('disk-full')) first.disk.total = first.disk.used + 60_000_000;
     if (faults.has('slow-disk')) first.diskDelayMs = 200;

@@ -15,6 +15,37 @@ export const FAULTS = [
       'node-2 and node-3 have lost power; the data of node-1 is sound and its K3s still runs without a leader.',
   },
   {
+    name: 'damaged-survivor',
+    description: 'Like lost-quorum, but the database of node-1 is damaged too: nothing sound is left but the backups.',
+  },
+  {
+    name: 'survivor-behind',
+    description: 'Like lost-quorum, but node-1 fell behind long ago: the newest backup holds more than it.',
+  },
+  {
+    name: 'peer-returns',
+    description: 'Like lost-quorum, but node-3 gets its power back after 25 seconds, and its K3s starts by itself.',
+  },
+  {
+    name: 'two-survivors',
+    description: 'K3s is stopped on node-1 and node-2, whose data is sound; node-3 has no power.',
+  },
+  { name: 'dead-member', description: 'Two servers keep quorum; node-3 has no power.' },
+  { name: 'stopped-member', description: 'Two servers keep quorum; somebody stopped K3s on node-3.' },
+  {
+    name: 'damaged-member',
+    description: 'Two servers keep quorum; the database of node-3 is damaged and its K3s dies over and over.',
+  },
+  {
+    name: 'wiped-member',
+    description:
+      'Two servers keep quorum; node-3 lost its database, and is refused because its old member is still listed.',
+  },
+  {
+    name: 'fresh-host',
+    description: 'Two servers keep quorum; node-3 was replaced by a new machine of the same name without K3s.',
+  },
+  {
     name: 'wrong-passphrase',
     description: 'The passphrase file holds another passphrase than the backups were made with.',
   },

@@ -6,6 +6,8 @@ import type { VirtualClock } from '../../src/base/clock.js';
 import { Secret } from '../../src/base/secret.js';
 import { hostsPort } from '../../src/cli/hosts-port.js';
 import { SecretBook } from '../../src/cli/secret-book.js';
+import { SurvivorDesk } from '../../src/cli/survivor-desk.js';
+import { tasksOf } from '../../src/cli/tasks.js';
 import type { Cluster } from '../../src/incident/cluster.js';
 import type { Json } from '../../src/incident/json.js';
 import { createPracticeCluster, type PracticeCluster } from '../../src/practice/cluster.js';
@@ -30,6 +32,18 @@ export const practiceCluster: Cluster = {
     service: role === 'server' ? 'k3s' : 'k3s-agent',
   })),
 };
+
+let spoolFolder: string | undefined;
+
+/** One folder a process, for copies of survivors' data. */
+function spool(): string {
+  if (spoolFolder === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'blackstart-spool-'));
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    spoolFolder = folder;
+  }
+  return spoolFolder;
+}
 
 let proven: Promise<ProvenBackup> | undefined;
 
@@ -115,18 +129,25 @@ export function practicePorts(
     record,
     redact: book.redact,
     hosts: hostsPort({ host, token: async () => new Secret(TOKEN), mono: () => clock.mono() }),
-    tasks: {
-      run: async (task) => {
-        const name = String(task.input.snapshot);
-        if (task.task === 'backup.have' && !fetched.has(name))
-          return { ok: false, result: null, text: 'not proven yet' };
-        if (task.task === 'backup.fetch') {
-          await clock.sleep(300);
-          fetched.add(name);
-        }
-        return { ok: true, result: backup as unknown as Json, text: JSON.stringify(backup) };
+    tasks: tasksOf({
+      survivor: new SurvivorDesk({
+        hosts: host,
+        spool: spool(),
+        tokens: async () => [{ name: 'the inventory', token: new Secret(TOKEN) }],
+      }),
+      backup: {
+        run: async (task) => {
+          const name = String(task.input.snapshot);
+          if (task.task === 'backup.have' && !fetched.has(name))
+            return { ok: false, result: null, text: 'not proven yet' };
+          if (task.task === 'backup.fetch') {
+            await clock.sleep(300);
+            fetched.add(name);
+          }
+          return { ok: true, result: backup as unknown as Json, text: JSON.stringify(backup) };
+        },
       },
-    },
+    }),
   };
   return { ports, host, sent };
 }

@@ -2,6 +2,7 @@ import { fullRestore } from '../../scenarios/full-restore.js';
 import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
 import { suggestPrimary } from '../../scenarios/steps/fitness.js';
 import { VirtualClock } from '../../src/base/clock.js';
+import { scenarios } from '../../src/cli/views.js';
 import { surveyHost } from '../../src/cluster/survey.js';
 import { watchCluster } from '../../src/cluster/watch.js';
 import type { AnyEvent, IncidentEvent } from '../../src/incident/event.js';
@@ -15,7 +16,6 @@ import { MemoryRecord } from './fake-world.js';
 import { BACKUP, type PracticePorts, practiceCluster, practicePorts, provenSnapshot } from './practice-ports.js';
 
 export const RUN = '20261122-0314-7f3a';
-const scenarios = new Map([[fullRestore.id, fullRestore]]);
 
 export async function until(condition: () => boolean, what = 'it', rounds = 400_000): Promise<void> {
   for (let round = 0; round < rounds; round++) {
@@ -148,10 +148,14 @@ export class Rig {
   }
 
   /** Chooses as the console would: full restore, the server that fits best, the newest backup; waits for the proof. */
-  async choose(primary?: string): Promise<void> {
+  async choose(primary?: string, scenario = fullRestore.id): Promise<void> {
     const { runner } = this;
     await until(() => Object.keys(runner.state.facts).length === practiceCluster.hosts.length, 'a look at every host');
-    if (runner.state.scenario === undefined) runner.chooseScenario(fullRestore.id);
+    if (runner.state.scenario === undefined) runner.chooseScenario(scenario);
+    if (runner.scenario?.usesBackup === false) {
+      if (primary !== undefined) runner.choose('primary', primary);
+      return;
+    }
     const best = primary ?? suggestPrimary(this.context);
     if (best !== undefined) runner.choose('primary', best);
     runner.choose('snapshot', BACKUP);

@@ -5,6 +5,7 @@ import type { BeginFrom, EtcdPort, K3sState, Lineage, Member, Supervisor, WalRec
 import type { Files } from './files.js';
 import type { NodeState, World } from './state.js';
 import type { Timeline } from './time.js';
+import { walBytes, walMember } from './wal.js';
 
 /** etcd's write-ahead log as preallocated on disk (`a-healthy/node-1.ls-server.out`). */
 const WAL_SIZE = 64_000_000;
@@ -17,18 +18,19 @@ const EMPTY_OBJECTS = [
   'services default/kubernetes',
 ];
 
-function objectsOf(image: Uint8Array): { objects: string[]; revision: number } {
-  for (const [name, revision] of [
-    ['s1', 1499],
-    ['s2', 1661],
-    ['s3', 1775],
+/** What a recorded image holds: its objects, its revision, and the raft index of the last entry it took over. */
+function contentOf(image: Uint8Array): { objects: string[]; revision: number; index: number } {
+  for (const [name, revision, index] of [
+    ['s1', 1499, 1678],
+    ['s2', 1661, 1852],
+    ['s3', 1775, 1976],
   ] as const) {
     const known = checkSnapshot(snapshot(name)).image;
-    if (known.length === image.length && Buffer.compare(known, image) === 0) {
-      return { objects: snapshotObjects(name).filter((line) => !line.startsWith('nodes ')), revision };
+    if (known.length <= image.length && Buffer.compare(known, image.subarray(0, known.length)) === 0) {
+      return { objects: snapshotObjects(name).filter((line) => !line.startsWith('nodes ')), revision, index };
     }
   }
-  return { objects: [...EMPTY_OBJECTS], revision: 1 };
+  return { objects: [...EMPTY_OBJECTS], revision: 1, index: 8 };
 }
 
 /** Every K3s process whose etcd runs. */
@@ -61,11 +63,8 @@ export class Fabric implements EtcdPort {
   read(dir: string): WalRecord | undefined {
     const path = `${dir}/member/wal/0000000000000000-0000000000000000.wal`;
     if (!this.files().exists(path)) return undefined;
-    const text = Buffer.from(this.files().head(path, 200)).toString('latin1');
-    const match = /^lineage=(\S+) member=([0-9a-f]{16})\n/.exec(text);
-    const lineage = match?.[1];
-    if (lineage === undefined || match?.[2] === undefined || !this.#world.lineages.has(lineage)) return undefined;
-    return { lineage, member: match[2] };
+    const found = walMember(this.files().head(path, 4096));
+    return found === undefined || !this.#world.lineages.has(found.lineage) ? undefined : found;
   }
 
   lineage(id: string): Lineage {
@@ -89,23 +88,28 @@ export class Fabric implements EtcdPort {
     if (from.kind === 'force') {
       const old = this.lineage(from.wal.lineage);
       const others = old.members.filter((one) => one.id !== from.wal.member).map((one) => one.id);
+      const image = this.files().read(`${dir}/member/snap/db`);
+      // A member that fell behind brings what it has, not what the others had.
+      const current = contentOf(old.image).revision === contentOf(image).revision;
       this.#world.lineages.set(id, {
         ...old,
         ...empty,
         id,
         members: [self(from.wal.member)],
         removed: [...old.removed, ...others],
-        objects: [...old.objects],
+        objects: current ? [...old.objects] : contentOf(image).objects,
+        image,
         nodes: old.nodes.map((node) => ({ ...node, annotations: { ...node.annotations } })),
         pods: [...old.pods],
-        revision: old.revision + 4,
+        revision: (current ? old.revision : contentOf(image).revision) + 4,
       });
-      return this.#writeWal(dir, { lineage: id, member: from.wal.member }, undefined);
+      return this.#writeWal(dir, { lineage: id, member: from.wal.member }, image);
     }
     const origin = from.kind;
     const own = memberId(url, origin);
     const image = from.kind === 'restore' ? from.image : checkSnapshot(snapshot('s1')).image.subarray(0, 8192);
-    const content = from.kind === 'restore' ? objectsOf(image) : { objects: [...EMPTY_OBJECTS], revision: 1 };
+    const { objects, revision } =
+      from.kind === 'restore' ? contentOf(image) : { objects: [...EMPTY_OBJECTS], revision: 1 };
     this.#world.lineages.set(id, {
       ...empty,
       id,
@@ -113,7 +117,8 @@ export class Fabric implements EtcdPort {
       members: [self(own)],
       tokenHash: from.tokenHash,
       image,
-      ...content,
+      objects,
+      revision,
       nodes: from.kind === 'restore' ? restoredNodes(image, now) : [],
     });
     return this.#writeWal(dir, { lineage: id, member: own }, from.kind === 'restore' ? from.image : undefined);
@@ -199,7 +204,8 @@ export function writeDataDir(files: Files, dir: string, wal: WalRecord, image: U
   const db = `${dir}/member/snap/db`;
   files.write(db, image, 0o600, Math.max(DB_SIZE, image.length));
   const log = `${dir}/member/wal/0000000000000000-0000000000000000.wal`;
-  files.write(log, `lineage=${wal.lineage} member=${wal.member}\n`, 0o600, WAL_SIZE);
+  const { clusterId } = lineage;
+  files.write(log, walBytes({ ...wal, clusterId, index: contentOf(image).index, term: 2 }), 0o600, WAL_SIZE);
   const url = `https://${member?.ip ?? '127.0.0.1'}`;
   files.write(
     `${dir}/config`,

@@ -183,6 +183,7 @@ export function makeDisk(host: HostPlan, now: () => number, faults: ReadonlySet<
   const files = new Files(disk, now);
   systemFiles(files, host);
   if (faults.has('not-installed') && host.name === 'node-2') return disk;
+  if (faults.has('fresh-host') && host.name === 'node-3') return disk;
   installK3s(files, host);
   configure(files, host, dataDir);
   if (host.role === 'server') serverFiles(files, host, dataDir);
