@@ -1,12 +1,14 @@
 import { ProblemError, toProblem } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
-import type { ExecCommand, PutCommand } from '../incident/command.js';
+import type { ExecCommand, MadeContent, PutCommand } from '../incident/command.js';
 import { envFileLine } from '../k3s/env-file.js';
 import type { Host } from '../remote/host.js';
 import type { HostAnswer, HostsPort, ProgressListener } from '../runner/ports.js';
 
 export interface HostsPortOptions {
   host(name: string): Host;
+  /** Content that is made from what another host has. */
+  make?(content: MadeContent, signal: AbortSignal): Promise<Uint8Array>;
   /** The token that opened the snapshot, for the reset's environment file. */
   token(): Promise<Secret>;
   mono(): number;
@@ -50,7 +52,7 @@ export function hostsPort(options: HostsPortOptions): HostsPort {
           mode: command.mode,
           root: true,
           signal,
-          source: await sourceOf(command, options),
+          source: await sourceOf(command, options, signal),
           onProgress: rate(progress, options.mono),
         });
         return { code: 0, stdout: `${bytes} bytes` };
@@ -61,10 +63,15 @@ export function hostsPort(options: HostsPortOptions): HostsPort {
 async function sourceOf(
   command: PutCommand,
   options: HostsPortOptions,
+  signal: AbortSignal,
 ): Promise<{ file: string } | { bytes: Uint8Array }> {
   const { content } = command;
   if ('text' in content) return { bytes: Buffer.from(content.text) };
   if ('file' in content) return { file: content.file };
+  if ('made' in content) {
+    if (options.make === undefined) throw new Error('nobody makes files here');
+    return { bytes: await options.make(content, signal) };
+  }
   const token = await options.token();
   return { bytes: Buffer.from(envFileLine('K3S_TOKEN', token.reveal())) };
 }

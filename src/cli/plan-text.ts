@@ -1,4 +1,4 @@
-import type { Command } from '../incident/command.js';
+import { type Command, madeText } from '../incident/command.js';
 import { findStep, planOf } from '../incident/plan.js';
 import { contextOf, type IncidentState } from '../incident/state.js';
 import type { Scenario, Step } from '../incident/step.js';
@@ -74,8 +74,10 @@ function planCommand(command: Command, host: string): PlanCommand {
         'text' in command.content
           ? command.content.text
           : 'file' in command.content
-            ? 'the proven snapshot'
-            : 'K3S_TOKEN="•••"';
+            ? (command.content.what ?? 'the proven snapshot')
+            : 'made' in command.content
+              ? madeText(command.content)
+              : 'K3S_TOKEN="•••"';
       return {
         host,
         argv: ['install', '-D', '-m', command.mode.toString(8).padStart(4, '0'), 'FILE', command.path],

@@ -17,6 +17,7 @@ import { BackupDesk } from './backup-desk.js';
 import type { Listing } from './backup-sources.js';
 import { clusterOf } from './cluster-of.js';
 import { hostsPort } from './hosts-port.js';
+import { InstallDesk } from './install-desk.js';
 import { Ledger } from './ledger.js';
 import { Looks } from './looks.js';
 import { openRun } from './open-run.js';
@@ -93,6 +94,11 @@ export class Session {
       spool: spoolDir(options.state),
       tokens: (signal) => this.desk.tokens.all(signal),
     });
+    const install = new InstallDesk({
+      cluster: this.cluster,
+      spool: spoolDir(options.state),
+      hosts: (name) => this.hosts.get(name),
+    });
     this.sudo = new SudoCheck(this.hosts, this.#abort.signal);
     this.looks = new Looks({
       hosts: this.hosts,
@@ -116,11 +122,12 @@ export class Session {
       ports: (record) => ({
         clock: systemClock,
         record,
-        tasks: tasksOf({ backup: this.desk, survivor: survivors }),
+        tasks: tasksOf({ backup: this.desk, survivor: survivors, k3s: install }),
         redact: book.redact,
         hosts: hostsPort({
           host: (name) => this.hosts.get(name),
           mono: () => systemClock.mono(),
+          make: (content, signal) => install.make(content, signal),
           token: () => this.desk.provenToken(this.#provenHash()),
         }),
       }),

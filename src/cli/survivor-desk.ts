@@ -63,6 +63,7 @@ export class SurvivorDesk implements TasksPort {
     try {
       const onProgress = (done: number, total: number): void =>
         progress({ stage: 'fetch', done, total, bytesPerSecond: 0 });
+      await rm(file, { force: true });
       await host.get({ path, root: true, file, signal, onProgress });
       const tokens = await this.options.tokens(signal);
       const proof = await prove(file, {
@@ -102,6 +103,7 @@ export class SurvivorDesk implements TasksPort {
         const path = `${etcd}/member/wal/${names[at]}`;
         const onProgress = (done: number, total: number): void =>
           progress({ stage: 'fetch', done, total, bytesPerSecond: 0 });
+        await rm(file, { force: true });
         await host.get({ path, root: true, file, signal, onProgress });
       }
       return files.length === 0 ? undefined : await readWal(files, { consistentIndex: index, signal });

@@ -1,6 +1,7 @@
 import { fullRestore } from '../../scenarios/full-restore.js';
 import { type ChecklistSeen, preRestore } from '../../scenarios/pre-restore.js';
 import { quorumLoss } from '../../scenarios/quorum-loss.js';
+import { singleNode } from '../../scenarios/single-node.js';
 import { suggestPrimary } from '../../scenarios/steps/fitness.js';
 import { assess, type Backup } from '../backups/index.js';
 import { triage } from '../cluster/triage.js';
@@ -12,7 +13,7 @@ import type { BackupRow, BackupsView, ChecklistRow, ScenarioOption, TriageView }
 /** Turns what the rooms know into what the screen draws. Pure. */
 
 export const scenarios: ReadonlyMap<string, Scenario> = new Map(
-  [quorumLoss, fullRestore].map((scenario) => [scenario.id, scenario]),
+  [singleNode, quorumLoss, fullRestore].map((scenario) => [scenario.id, scenario]),
 );
 
 export { suggestPrimary };

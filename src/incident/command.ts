@@ -27,9 +27,29 @@ export interface PutCommand {
   readonly path: string;
   readonly mode: number;
   /** Text, a secret by name that only the wiring can read, or a file made by an earlier task. */
-  readonly content: { readonly text: string } | { readonly secret: 'token-env' } | { readonly file: string };
+  readonly content:
+    | { readonly text: string }
+    | { readonly secret: 'token-env' }
+    | { readonly file: string; readonly what?: string }
+    | MadeContent;
   readonly again: 'harmless';
 }
+
+/** A file made when it is sent from what another host has, since it holds secrets: what the plan shows is how it is made. */
+export interface MadeContent {
+  readonly made: 'server-config' | 'server-env';
+  readonly from: string;
+  /** The server a new one joins, its node name and its address. */
+  readonly server: string;
+  readonly nodeName: string;
+  readonly nodeIp: string;
+}
+
+/** How content that is made when it is sent is shown. */
+export const madeText = ({ made, from, server }: MadeContent): string =>
+  made === 'server-config'
+    ? `the settings of ${from}'s config files less what is its own, with server: ${server} and the cluster's token, hidden`
+    : `the environment of ${from}'s unit less what is its own`;
 
 /** Work on this machine: fetch and prove a backup. */
 export interface TaskCommand {

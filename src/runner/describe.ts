@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { inertText } from '../base/inert.js';
-import type { Command } from '../incident/command.js';
+import { type Command, madeText } from '../incident/command.js';
 import type { CommandText } from '../incident/event.js';
 
 /** A command as it is kept and shown: exactly the argument list, never a secret. */
@@ -28,7 +28,8 @@ export function commandText(command: Command, host: string): CommandText {
 }
 
 function contentName(content: Extract<Command, { kind: 'put' }>['content']): string {
-  if ('file' in content) return 'proven snapshot';
+  if ('file' in content) return content.what ?? 'proven snapshot';
+  if ('made' in content) return madeText(content);
   if ('secret' in content) return 'token, hidden';
   return `sha256:${createHash('sha256').update(content.text).digest('hex').slice(0, 12)}`;
 }

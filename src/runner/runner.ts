@@ -246,7 +246,10 @@ export class Runner {
     const barrier = Object.values(this.#state.cells).some(
       (cell) => cell.step === chosen.pointOfNoReturn && cell.sent.length > 0 && cell.status !== 'undone',
     );
-    if (barrier) throw new Refused('The point of no return is passed: peers have joined the restored cluster.');
+    if (barrier) {
+      const title = this.#steps().find((step) => step.id === chosen.pointOfNoReturn)?.title ?? chosen.pointOfNoReturn;
+      throw new Refused(`The point of no return is passed: "${title}" has been run.`);
+    }
     if (this.#inFlightSends() > 0) throw new Refused('A command is under way. Wait until it has ended, then undo.');
     this.#append({ type: 'undo-begun', reason });
     this.pump();

@@ -5,6 +5,7 @@ import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
 import type { VirtualClock } from '../../src/base/clock.js';
 import { Secret } from '../../src/base/secret.js';
 import { hostsPort } from '../../src/cli/hosts-port.js';
+import { InstallDesk } from '../../src/cli/install-desk.js';
 import { SecretBook } from '../../src/cli/secret-book.js';
 import { SurvivorDesk } from '../../src/cli/survivor-desk.js';
 import { tasksOf } from '../../src/cli/tasks.js';
@@ -124,12 +125,19 @@ export function practicePorts(
   };
   const book = new SecretBook();
   book.add(new Secret(TOKEN));
+  const install = new InstallDesk({ cluster: practiceCluster, spool: spool(), hosts: host });
   const ports: Ports = {
     clock,
     record,
     redact: book.redact,
-    hosts: hostsPort({ host, token: async () => new Secret(TOKEN), mono: () => clock.mono() }),
+    hosts: hostsPort({
+      host,
+      make: (content, signal) => install.make(content, signal),
+      token: async () => new Secret(TOKEN),
+      mono: () => clock.mono(),
+    }),
     tasks: tasksOf({
+      k3s: install,
       survivor: new SurvivorDesk({
         hosts: host,
         spool: spool(),

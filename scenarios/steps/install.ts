@@ -1,0 +1,150 @@
+import { act, look, type PutCommand } from '../../src/incident/command.js';
+import { type GateCheck, HERE, type Step, type StepContext } from '../../src/incident/step.js';
+import { showUnit, statFile } from '../../src/k3s/ask.js';
+import { serverUnitText } from '../../src/k3s/install.js';
+import { parseUnit } from '../../src/k3s/systemd.js';
+import { k3sProgram, nodeAddress, nodeNameOf, pathsOf } from './hosts.js';
+import { at, bytes, failed, minutes, no, seconds, silence, yes } from './judge.js';
+import { joinUrl } from './rejoin.js';
+
+/** Installing K3s on a fresh server as a healthy one has it, without the internet and without starting it. */
+
+const input = (context: StepContext) => {
+  const from = context.choices.primary ?? '';
+  return { from, path: k3sProgram(context, from) };
+};
+
+/** A server that answers and has no K3s. */
+export const isFresh = (context: StepContext, host: string): boolean =>
+  context.facts(host).reachable && context.facts(host).service === undefined;
+
+export const fetchProgram: Step = {
+  id: 'k3s-program',
+  title: 'Bring K3s from a healthy server',
+  runbook: 'Scenario 1, step 3: re-install K3s on the replacement node with the same configuration',
+  effect: 'observe',
+  why: 'The same version, without the internet: the very program that runs on its peers.',
+  dependsOn: ['primary'],
+  done: {
+    ask: (context) => [{ kind: 'task', task: 'k3s.have', input: input(context), again: 'harmless' }],
+    judge: (answers) => {
+      const answer = at(answers, 0);
+      if (answer.code !== 0) return no('not fetched yet');
+      const fetched = JSON.parse(answer.stdout) as { file: string; bytes: number; sha256: string };
+      return yes([`${bytes(fetched.bytes)}, sha256 ${fetched.sha256.slice(0, 12)}`], fetched);
+    },
+  },
+  run: (context) => [{ kind: 'task', task: 'k3s.fetch', input: input(context), again: 'harmless' }],
+  pollMs: 500,
+  expectMs: seconds(10),
+  withinMs: minutes(15),
+  undo: { none: 'nothing on any node was changed' },
+  lookup: [],
+};
+
+function placed(context: StepContext): PutCommand[] {
+  const paths = pathsOf(context);
+  const from = context.choices.primary ?? '';
+  const made = {
+    from,
+    server: joinUrl(context),
+    nodeName: nodeNameOf(context, context.host),
+    nodeIp: nodeAddress(context, context.host),
+  };
+  const put = (path: string, mode: number, content: PutCommand['content']): PutCommand => ({
+    kind: 'put',
+    path,
+    mode,
+    content,
+    again: 'harmless',
+  });
+  const service = paths.unit.replace(/\.service$/, '');
+  return [
+    put(k3sProgram(context), 0o755, {
+      file: String(context.learned(fetchProgram.id, 'file', HERE)),
+      what: `k3s of ${from}`,
+    }),
+    put(paths.configFile, 0o600, { made: 'server-config', ...made }),
+    put(paths.envFile, 0o600, { made: 'server-env', ...made }),
+    // The unit comes last: with it K3s counts as installed.
+    put(paths.unitFile, 0o644, {
+      text: serverUnitText(k3sProgram(context, from), service, context.facts(from).service?.args ?? []),
+    }),
+  ];
+}
+
+export const installK3s: Step = {
+  id: 'install',
+  title: 'Install K3s, without starting it',
+  runbook: 'Scenario 1, step 3: re-install K3s on the replacement node with the same configuration',
+  effect: 'change',
+  why: 'A fresh server that is started before it knows whom to join makes a cluster of its own. Program, unit and settings are those of a healthy server, less what is that server’s own.',
+  gate: 'join',
+  done: {
+    ask: (context) => [
+      look([k3sProgram(context), '--version'], { root: false }),
+      look(showUnit(pathsOf(context).unit)),
+      look(statFile(pathsOf(context).configFile)),
+    ],
+    judge: (answers, context) => {
+      const quiet = silence(answers);
+      if (quiet !== undefined) return quiet;
+      const version = /k3s version (\S+)/.exec(at(answers, 0).stdout)?.[1];
+      const wanted = context.facts(context.choices.primary ?? '').service?.version;
+      const unit = parseUnit(at(answers, 1).stdout);
+      if (unit.load !== 'loaded' || at(answers, 2).code !== 0) return no('not installed');
+      if (version === undefined) return no('the program does not run');
+      if (wanted !== undefined && wanted !== '' && version !== wanted)
+        return failed([`${version} is installed, ${wanted} runs on ${context.choices.primary}`], {
+          left: 'K3s is installed there and not started',
+          next: 'Retry places the other version over it.',
+        });
+      return yes([`${version}, as on ${context.choices.primary}`, 'not started']);
+    },
+  },
+  run: (context) => [
+    act(['mkdir', '-p', pathsOf(context).configDir]),
+    ...placed(context),
+    act(['systemctl', 'daemon-reload']),
+    act(['systemctl', 'enable', pathsOf(context).unit]),
+  ],
+  pollMs: 1000,
+  expectMs: seconds(10),
+  withinMs: minutes(15),
+  undo: {
+    title: 'Take what was installed away',
+    effect: 'change',
+    run: (context) => [
+      act(['systemctl', 'disable', pathsOf(context).unit], { expect: [0, 1] }),
+      act(['rm', '-f', ...placed(context).map((one) => one.path)]),
+      act(['systemctl', 'daemon-reload']),
+    ],
+    done: {
+      ask: (context) => [look(statFile(pathsOf(context).unitFile))],
+      judge: (answers) => silence(answers) ?? (at(answers, 0).code === 0 ? no('still installed') : yes(['gone'])),
+    },
+  },
+  lookup: [],
+};
+
+/** A program of another architecture does not run there. */
+export const architectureCheck = (host: string): GateCheck => ({
+  title: 'has the architecture of the healthy server',
+  host,
+  question: {
+    ask: (context) => [
+      look(['uname', '-m'], { root: false }),
+      look(['uname', '-m'], { root: false, on: context.choices.primary ?? host }),
+    ],
+    judge: (answers, context) => {
+      const quiet = silence(answers);
+      if (quiet !== undefined) return quiet;
+      const [own, theirs] = [at(answers, 0).stdout.trim(), at(answers, 1).stdout.trim()];
+      return own === theirs
+        ? yes([own])
+        : failed([
+            `it is ${own}, ${context.choices.primary} is ${theirs}: install K3s for ${own} by hand, without starting it`,
+          ]);
+    },
+  },
+});
