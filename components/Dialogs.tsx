@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import type { ConsoleState } from '../src/store/store.js';
 import type { ViewState } from '../src/store/view.js';
+import { choiceOptions, optionLines } from './dialogs/choose.js';
 import { doneLines } from './dialogs/done.js';
 import { gateLines, gateTitle } from './dialogs/gate.js';
 import type { DialogInput } from './dialogs/input.js';
@@ -9,7 +10,7 @@ import { troubleLines } from './dialogs/trouble.js';
 import { silentHosts, workingKeys } from './keys.js';
 import { type Line, labelled, line, pad, seg } from './line.js';
 import { Overlay } from './Overlay.js';
-import { type OpenDialog, serversThatAnswer } from './press-in-dialog.js';
+import type { OpenDialog } from './press-in-dialog.js';
 import { GLYPH } from './symbols.js';
 
 interface Props {
@@ -85,14 +86,10 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
           lines={(width) => keysLines(state, width)}
         />
       );
-    case 'primary':
-      return (
-        <Overlay
-          {...size}
-          title="Server to restore on"
-          lines={() => listLines(serversThatAnswer(state), input.cursor, 'enter chooses · esc back')}
-        />
-      );
+    case 'choose': {
+      const { title, options } = choiceOptions(state, dialog.key);
+      return <Overlay {...size} title={title} lines={(width) => optionLines(options, input.cursor, width)} />;
+    }
     case 'hosts':
       return (
         <Overlay
@@ -232,19 +229,6 @@ function keysLines(state: ConsoleState, width: number): Line[] {
     ),
     [],
     line(seg('y stores them and connects. esc leaves these hosts out for now.', 'accent')),
-  ];
-}
-
-function listLines(items: readonly string[], cursor: number, hint: string): Line[] {
-  return [
-    ...items.map((item, index) =>
-      line(
-        seg(index === cursor ? `${GLYPH.cursor} ` : '  ', 'accent'),
-        seg(item, index === cursor ? 'accent' : 'plain'),
-      ),
-    ),
-    [],
-    line(seg(hint, 'dim')),
   ];
 }
 

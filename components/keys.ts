@@ -1,3 +1,4 @@
+import type { ChoiceKey } from '../src/incident/step.js';
 import type { ConsoleState } from '../src/store/store.js';
 import { PANES, type PaneId, topDialog, type ViewState } from '../src/store/view.js';
 
@@ -20,6 +21,8 @@ export type CommandId =
   | 'enter'
   | 'begin'
   | 'primary'
+  | 'target'
+  | 'way'
   | 'backups'
   | 'checklist'
   | 'hosts'
@@ -56,6 +59,8 @@ export interface KeySpec {
 const begun = (state: ConsoleState): boolean => state.incident?.begun === true;
 const ended = (state: ConsoleState): boolean => state.incident?.ended !== undefined;
 const chosen = (state: ConsoleState): boolean => state.incident?.scenario !== undefined;
+const asks = (state: ConsoleState, key: ChoiceKey): boolean =>
+  state.scenario?.asks.some((one) => one.key === key) === true;
 const at =
   (pane: PaneId) =>
   (_state: ConsoleState, view: ViewState): boolean =>
@@ -110,9 +115,25 @@ export const KEYS: readonly KeySpec[] = [
     id: 'primary',
     keys: 'p',
     press: ['p'],
-    label: 'server to restore on',
+    label: 'choose the server',
     footer: 4,
-    when: (state) => chosen(state) && !begun(state),
+    when: (state) => asks(state, 'primary') && !begun(state),
+  },
+  {
+    id: 'target',
+    keys: 't',
+    press: ['t'],
+    label: 'which server failed',
+    footer: 3,
+    when: (state) => asks(state, 'target') && !begun(state),
+  },
+  {
+    id: 'way',
+    keys: 'w',
+    press: ['w'],
+    label: 'what is done with it',
+    footer: 3,
+    when: (state) => asks(state, 'way') && !begun(state),
   },
   { id: 'checklist', keys: 'c', press: ['c'], label: 'checklist', footer: 5, when: (state) => !begun(state) },
   {

@@ -1,7 +1,9 @@
 import { inertLine } from '../src/base/inert.js';
 import type { Intents } from '../src/incident/intents.js';
+import { cellKey } from '../src/incident/state.js';
 import type { ConsoleState } from '../src/store/store.js';
 import type { Dialog, ViewAction, ViewState, WordsPurpose } from '../src/store/view.js';
+import { choiceOptions } from './dialogs/choose.js';
 import { pressAtGate, refusedPaste } from './dialogs/gate-input.js';
 import type { DialogInput } from './dialogs/input.js';
 import { troubleChoices } from './dialogs/trouble.js';
@@ -39,11 +41,13 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
       return pressWords(name, tools, (text) => finishWords(dialog.purpose, text, tools), close);
     case 'trouble':
       return pressTrouble(name, tools);
-    case 'primary':
-      return pressList(name, tools, serversThatAnswer(state), (host) => {
-        say(tools, intents.choose('primary', host));
+    case 'choose': {
+      const values = choiceOptions(state, dialog.key).options.map((option) => option.value);
+      return pressList(name, tools, values, (value) => {
+        say(tools, intents.choose(dialog.key, value));
         close();
       });
+    }
     case 'hosts':
       return pressHosts(name, tools);
     case 'keys':
@@ -157,6 +161,11 @@ function pressTrouble(name: string, tools: PressTools): void {
       do: 'open',
       dialog: { kind: 'words', purpose: { do: 'undo' }, question: 'Why is it undone? It stands in the report.' },
     });
+  if (name === 'p') return change({ do: 'open', dialog: { kind: 'choose', key: 'primary' } });
+  if (name === 'h') {
+    const to = state.incident?.cells[cellKey(step, host)]?.trouble?.handOver;
+    return to === undefined ? undefined : say(tools, intents.chooseScenario(to));
+  }
   if (name === 'x') say(tools, intents.stop());
 }
 
@@ -189,8 +198,3 @@ function scroll(name: string, tools: PressTools): void {
   const by = { down: 1, j: 1, up: -1, k: -1, pagedown: 10, pageup: -10 }[name];
   if (by !== undefined) tools.setInput({ ...tools.input, scroll: Math.max(0, tools.input.scroll + by) });
 }
-
-export const serversThatAnswer = (state: ConsoleState): string[] =>
-  state.cluster.hosts
-    .filter((host) => host.role === 'server' && state.live[host.name]?.facts.reachable === true)
-    .map((host) => host.name);

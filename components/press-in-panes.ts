@@ -62,7 +62,9 @@ function run(command: CommandId, name: string, tools: PressTools): void {
     case 'checklist':
       return change({ do: 'focus', pane: 'checklist' });
     case 'primary':
-      return change({ do: 'open', dialog: { kind: 'primary' } });
+    case 'target':
+    case 'way':
+      return change({ do: 'open', dialog: { kind: 'choose', key: command } });
     case 'hosts':
       return change({ do: 'open', dialog: { kind: 'hosts' } });
     case 'host-keys':

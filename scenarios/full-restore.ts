@@ -5,7 +5,7 @@ import { caCheck, mountCheck, roomCheck, tokenCheck, versionCheck } from './step
 import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
 import { deliver } from './steps/deliver.js';
 import { fetchAndProve, identityCheck, provenBackup } from './steps/fetch.js';
-import { outside, outsiders, unaccounted, unfit } from './steps/fitness.js';
+import { outside, outsiders, serverOptions, unaccounted, unfit } from './steps/fitness.js';
 import { agentsIn, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
 import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
 import { reset } from './steps/reset.js';
@@ -98,7 +98,15 @@ export const fullRestore: Scenario = {
   title: 'Full restore',
   when: 'All control plane nodes lost, or the etcd data damaged everywhere. Loses what was written after the backup.',
   pointOfNoReturn: moveAside.id,
-  usesBackup: true,
+  backup: 'restored',
+  asks: [
+    {
+      key: 'primary',
+      press: 'p',
+      title: 'Server to restore on',
+      options: (context) => serverOptions(context, (name) => [...outside(context, name), ...unfit(context, name)]),
+    },
+  ],
   gates,
   missing: (context) => {
     const missing = unaccounted(context);

@@ -141,9 +141,13 @@ export const preRestore: readonly ChecklistItem[] = [
   },
 ];
 
-/** Items that must be met, or given a word, before the plan may begin, with how they stand. Saving is a step of the plan itself. */
-export function unmetBeforeBegin(seen: ChecklistSeen): string[] {
+/**
+ * Items that must be met, or given a word, before the plan may begin, with how they stand. Saving is a step of the plan itself.
+ * @param needed ids of those the scenario needs; all where it does not say
+ */
+export function unmetBeforeBegin(seen: ChecklistSeen, needed?: readonly string[]): string[] {
   return preRestore
+    .filter((item) => needed?.includes(item.id) ?? true)
     .filter((item) => item.id !== 'current-data' && seen.state.ticks[item.id] === undefined)
     .map((item) => ({ item, judged: item.judge(seen) }))
     .filter(({ judged }) => !judged.met)

@@ -1,11 +1,11 @@
 import { namesOf } from '../src/incident/cluster.js';
-import type { GateCheck, GateSpec, Scenario, StepContext } from '../src/incident/step.js';
+import { type GateCheck, type GateSpec, HERE, type Scenario, type StepContext } from '../src/incident/step.js';
 import { fullRestore } from './full-restore.js';
 import { cleanupGate } from './gates.js';
 import { restartAgentsOfGoneServers } from './steps/agents.js';
 import { KEEPS_DATA, mountCheck, roomCheck } from './steps/checks.js';
 import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
-import { outside, outsiders, unaccounted, unfit } from './steps/fitness.js';
+import { outside, outsiders, serverOptions, unaccounted, unfit } from './steps/fitness.js';
 import { agentsIn, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
 import { failed, yes } from './steps/judge.js';
 import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
@@ -15,6 +15,9 @@ import { startPrimary, verifyPrimary } from './steps/start.js';
 import { stopServers } from './steps/stop.js';
 import {
   checkMajority,
+  compareBackup,
+  describe,
+  newestBackup,
   ranked,
   rankSurvivors,
   readSurvivor,
@@ -140,7 +143,24 @@ export const quorumLoss: Scenario = {
   title: 'Quorum loss',
   when: 'A majority of the servers is gone, and one that answers has its etcd data. Loses nothing that server holds; needs no backup.',
   pointOfNoReturn: moveAside.id,
-  usesBackup: false,
+  backup: 'compared',
+  checklist: ['workloads', 'documented', 'accessible', 'network', 'current-data'],
+  asks: [
+    {
+      key: 'primary',
+      press: 'p',
+      title: 'Server whose data is kept',
+      options: (context) =>
+        serverOptions(
+          context,
+          (name) => [...outside(context, name), ...unfit(context, name)],
+          (name) => {
+            const survivor = survivorOf(context, name);
+            return survivor === undefined ? '' : describe(survivor);
+          },
+        ),
+    },
+  ],
   suggests: (context) => {
     const primary = suggestSurvivor(context, (host) => fits(context, host));
     return primary === undefined ? {} : { primary };
@@ -175,26 +195,27 @@ export const quorumLoss: Scenario = {
       order: () => 'together',
       steps: [saveServers, readSurvivor],
     },
+    { id: 'newest', title: 'The newest backup', hosts: () => [HERE], order: () => 'together', steps: [newestBackup] },
     {
       id: 'rank',
       title: 'Choose',
-      hosts: () => ['here'],
+      hosts: () => [HERE],
       order: () => 'together',
-      steps: [checkMajority, rankSurvivors],
+      steps: [checkMajority, rankSurvivors, compareBackup],
     },
     {
       id: 'restore',
       title: 'Reset and start',
       hosts: onlyPrimary,
       order: () => 'one-by-one',
-      steps: [resetMembership, startPrimary, verifyPrimary],
+      steps: [resetMembership, { ...startPrimary, title: 'Start the surviving server' }, verifyPrimary],
     },
     {
       id: 'peers',
       title: 'The other servers, one by one',
       hosts: peersOf,
       order: () => 'one-by-one',
-      steps: [moveAside, rejoin, becomeVoter],
+      steps: [moveAside, { ...rejoin, title: 'Let it join the surviving server' }, becomeVoter],
     },
     { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
     {

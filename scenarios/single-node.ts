@@ -3,7 +3,7 @@ import type { HostFacts } from '../src/incident/facts.js';
 import { type GateSpec, HERE, type Scenario, type Step, type StepContext, type When } from '../src/incident/step.js';
 import { mountCheck } from './steps/checks.js';
 import { forgetUnits, freshSnapshot, removeOverrides } from './steps/cleanup.js';
-import { outside } from './steps/fitness.js';
+import { outside, serverOptions } from './steps/fitness.js';
 import { onlyPrimary, primaryName } from './steps/hosts.js';
 import { architectureCheck, fetchProgram, installK3s, isFresh } from './steps/install.js';
 import {
@@ -13,6 +13,7 @@ import {
   targetName,
   tolerance,
   verifyQuorum,
+  WAYS,
   type Way,
   wayOf,
 } from './steps/member.js';
@@ -56,6 +57,14 @@ const target = (context: StepContext): string[] =>
   context.choices.target === undefined || context.choices.fenced.includes(context.choices.target)
     ? []
     : [context.choices.target];
+
+/** What is wrong with a server, in a few words. */
+function seenOf(facts: HostFacts): string {
+  if (!facts.reachable) return facts.problem?.what ?? 'it does not answer';
+  if (facts.service === undefined) return 'K3s is not installed';
+  const { unit } = facts.service;
+  return unit.crashLoop ? `K3s dies over and over (${unit.restarts} times)` : `K3s is ${unit.active}`;
+}
 
 /** A step that belongs to some of the ways only. */
 function onlyFor(ways: readonly Way[], step: Step, more: Partial<Step> = {}): Step {
@@ -148,7 +157,37 @@ export const singleNode: Scenario = {
   title: 'Single server',
   when: 'One server has failed and the others have quorum. No backup is needed, no data is touched: repair it, let it join anew, or replace it.',
   pointOfNoReturn: removeMember.id,
-  usesBackup: false,
+  backup: 'unused',
+  checklist: [],
+  asks: [
+    {
+      key: 'target',
+      press: 't',
+      title: 'Server that failed',
+      options: (context) =>
+        namesOf(context.cluster, 'server').map((name) => ({
+          value: name,
+          says: healthy(context.facts(name)) ? 'healthy' : seenOf(context.facts(name)),
+        })),
+    },
+    {
+      key: 'way',
+      press: 'w',
+      title: 'What is done with it',
+      options: (context) =>
+        WAYS.map((way) => ({
+          value: way,
+          says: fitsWay(context, targetName(context), way)[0] ?? DOES[way](targetName(context), primaryName(context)),
+        })),
+    },
+    {
+      key: 'primary',
+      press: 'p',
+      title: 'Healthy server through which it is done',
+      options: (context) =>
+        serverOptions(context, (name) => (healthy(context.facts(name)) ? [] : ['its etcd is not healthy'])),
+    },
+  ],
   suggests: (context) => {
     // Who failed and how is seen before anything is done; what the plan itself does to a server says nothing about that.
     if (context.known(verifyQuorum.id, 'members', context.choices.primary) !== undefined) return {};
@@ -202,7 +241,7 @@ export const singleNode: Scenario = {
         onlyFor(['rejoin'], moveAside, { gate: 'remove' }),
         onlyFor(['install'], installK3s),
         startMember,
-        onlyFor(['rejoin', 'install'], rejoin, { gate: 'join' }),
+        onlyFor(['rejoin', 'install'], rejoin, { gate: 'join', title: 'Let it join the cluster' }),
         onlyFor(['rejoin', 'install'], becomeVoter),
         memberReady,
       ],

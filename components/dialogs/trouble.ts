@@ -93,6 +93,23 @@ export function troubleChoices(state: ConsoleState): TroubleChoice[] {
                 : 'safe to repeat; asks first whether it is done',
           },
         ];
+  const trouble = incident.cells[cellKey(attention.step, attention.host)]?.trouble;
+  const over: TroubleChoice[] =
+    trouble?.handOver === undefined
+      ? []
+      : [
+          {
+            key: 'h',
+            label: `go on as ${trouble.handOver}`,
+            because: 'in this run: what is stopped, held and saved stays',
+          },
+        ];
+  const choose: TroubleChoice[] =
+    step?.dependsOn?.includes('primary') === true
+      ? [{ key: 'p', label: 'choose another server', because: 'the steps made from it are done again' }]
+      : [];
   // Before the plan began nothing was changed: there is nothing to undo or to stop.
-  return incident.begun ? [look, ...again, undo, ...skip, stop] : [look, ...again, ...skip];
+  return incident.begun
+    ? [look, ...over, ...choose, ...again, undo, ...skip, stop]
+    : [look, ...choose, ...again, ...skip];
 }

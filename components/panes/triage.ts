@@ -34,27 +34,35 @@ export function triageLines(state: ConsoleState, width: number, cursor: number, 
   ];
 }
 
+const WORD = { primary: 'on', target: 'failed', way: 'way', snapshot: 'from' } as const;
+
 function choiceLines(state: ConsoleState, width: number): Line[] {
-  const { incident } = state;
+  const { incident, scenario } = state;
   if (incident?.scenario === undefined)
     return [[], line(seg('Press enter on a scenario: it only chooses, nothing is changed.', 'dim'))];
   const { choices } = incident;
   return [
     [],
-    ...labelled(
-      'on',
-      choices.primary ?? 'no server chosen (p)',
-      width,
-      9,
-      choices.primary === undefined ? 'warn' : 'plain',
-    ),
-    ...labelled(
-      'from',
-      choices.snapshot ?? 'no backup chosen (b)',
-      width,
-      9,
-      choices.snapshot === undefined ? 'warn' : 'plain',
-    ),
+    ...(scenario?.asks ?? []).flatMap(({ key, press, title }) => {
+      const value = choices[key];
+      const by = choices.suggested?.includes(key) === true ? ' (suggested)' : '';
+      return labelled(
+        WORD[key],
+        typeof value === 'string' ? `${value}${by}` : `not chosen: ${title.toLowerCase()} (${press})`,
+        width,
+        9,
+        value === undefined ? 'warn' : 'plain',
+      );
+    }),
+    ...(scenario?.backup === 'restored'
+      ? labelled(
+          'from',
+          choices.snapshot ?? 'no backup chosen (b)',
+          width,
+          9,
+          choices.snapshot === undefined ? 'warn' : 'plain',
+        )
+      : []),
     ...[...choices.fenced, ...choices.left].flatMap((host) =>
       labelled('without', `${host}: ${incident.attested[host]?.words ?? ''}`, width, 9, 'warn'),
     ),

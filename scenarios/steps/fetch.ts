@@ -24,7 +24,8 @@ export interface ProvenBackup {
   readonly wakes: readonly string[];
 }
 
-const input = (context: StepContext): JsonObject => {
+/** What is fetched, and what is known of the cluster to compare it with. */
+export const fetchInput = (context: StepContext): JsonObject => {
   const installed = installedK3s(context);
   return {
     snapshot: context.choices.snapshot ?? '',
@@ -83,7 +84,7 @@ export const fetchAndProve: Step = {
   when: (context) =>
     context.choices.snapshot === undefined ? { run: 'not-known-yet', because: 'no backup is chosen' } : { run: 'yes' },
   done: {
-    ask: (context) => [{ kind: 'task', task: 'backup.have', input: input(context), again: 'harmless' }],
+    ask: (context) => [{ kind: 'task', task: 'backup.have', input: fetchInput(context), again: 'harmless' }],
     judge: (answers) => {
       const answer = at(answers, 0);
       if (answer.code !== 0) return no('not proven in this run yet');
@@ -104,7 +105,7 @@ export const fetchAndProve: Step = {
       );
     },
   },
-  run: (context) => [{ kind: 'task', task: 'backup.fetch', input: input(context), again: 'harmless' }],
+  run: (context) => [{ kind: 'task', task: 'backup.fetch', input: fetchInput(context), again: 'harmless' }],
   pollMs: 500,
   expectMs: seconds(10),
   withinMs: minutes(30),

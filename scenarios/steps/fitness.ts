@@ -61,6 +61,16 @@ export const outsiders = (context: StepContext): string[] => [
   ...agentsIn(context).flatMap((name) => notManaged(context, name)),
 ];
 
+/** Servers that answer, each with what speaks against it, or with what is known of it. */
+export const serverOptions = (
+  context: StepContext,
+  against: (host: string) => readonly string[],
+  known: (host: string) => string = () => '',
+): { value: string; says: string }[] =>
+  serversIn(context)
+    .filter((name) => context.facts(name).reachable)
+    .map((name) => ({ value: name, says: against(name)[0] ?? known(name) }));
+
 /** The server that is best restored on: it answers, has K3s, and names no other server. */
 export function suggestPrimary(context: StepContext): string | undefined {
   const fit = namesOf(context.cluster, 'server').filter(

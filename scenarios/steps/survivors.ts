@@ -2,6 +2,7 @@ import { namesOf } from '../../src/incident/cluster.js';
 import type { TaskCommand } from '../../src/incident/command.js';
 import type { JsonObject } from '../../src/incident/json.js';
 import { type GateCheck, HERE, type Judgement, type Step, type StepContext } from '../../src/incident/step.js';
+import { fetchInput, type ProvenBackup } from './fetch.js';
 import { pathsOf, serversIn } from './hosts.js';
 import { at, bytes, failed, minutes, no, seconds, yes } from './judge.js';
 
@@ -153,7 +154,8 @@ function chosenIsSound(context: StepContext): Judgement {
   if (best === undefined) {
     return failed(['no server that answers has sound etcd data', ...lines, ...silent], {
       left: 'every server is stopped, held and saved; nothing was reset',
-      next: 'Choose Full restore: it goes on from here, with the holds and the copies. Undo lifts the holds.',
+      next: 'Go on as Full restore: the holds and the copies stay, nothing is stopped twice. Undo lifts the holds.',
+      handOver: 'full-restore',
     });
   }
   const chosen = order.find((one) => one.host === context.choices.primary);
@@ -183,6 +185,77 @@ export const rankSurvivors: Step = {
   withinMs: minutes(1),
   undo: { none: 'it only looks' },
   lookup: [],
+};
+
+/** The newest backup, proven to be compared with; that it cannot be had never stands in the way of a reset that needs none. */
+export const newestBackup: Step = {
+  id: 'newest-backup',
+  title: 'Prove the newest backup, to compare',
+  runbook: 'Scenario 2, step 3: where no server survives intact, a backup is needed',
+  effect: 'observe',
+  why: 'A server that fell behind long ago may hold less than the newest backup; then the backup is the better choice.',
+  early: true,
+  dependsOn: ['snapshot'],
+  when: (context) =>
+    context.choices.snapshot === undefined
+      ? { run: 'no', because: 'no backup is at hand to compare with' }
+      : { run: 'yes' },
+  done: {
+    ask: (context) => [{ kind: 'task', task: 'backup.fetch', input: fetchInput(context), again: 'harmless' }],
+    judge: (answers) => {
+      const answer = at(answers, 0);
+      if (answer.code !== 0)
+        return yes([`not compared: ${answer.stderr.trim() || answer.stdout.trim() || 'no answer'}`]);
+      const { name, revision, takenAt, identity } = JSON.parse(answer.stdout) as ProvenBackup;
+      if (identity === 'another-cluster') return yes([`not compared: ${name} is of another cluster`]);
+      return yes([`${name}: revision ${number(revision)}${takenAt === null ? '' : `, taken ${stamp(takenAt)}`}`], {
+        name,
+        revision,
+      });
+    },
+  },
+  pollMs: 500,
+  expectMs: seconds(10),
+  withinMs: minutes(3),
+  undo: { none: 'nothing on any node was changed' },
+  lookup: [],
+  skippable: 'It is only compared with.',
+};
+
+/** Whether the newest backup holds more than the server that is to be kept. */
+function backupIsOlder(context: StepContext): Judgement {
+  const revision = context.known(newestBackup.id, 'revision', HERE);
+  const chosen = survivorOf(context, context.choices.primary ?? '');
+  if (typeof revision !== 'number' || chosen === undefined) return yes(['there is no proven backup to compare with']);
+  const name = String(context.known(newestBackup.id, 'name', HERE));
+  const ahead = revision - chosen.revision;
+  if (ahead <= 0) return yes([`${number(-ahead)} revisions more than ${name}`]);
+  return failed(
+    [
+      `the backup ${name} holds ${number(ahead)} revisions more than ${chosen.host} (${number(revision)} against ${number(chosen.revision)})`,
+    ],
+    {
+      left: 'every server is stopped, held and saved; nothing was reset',
+      next: `Go on as Full restore, which loses less. Skip this, with the reason, to keep the data of ${chosen.host} all the same.`,
+      handOver: 'full-restore',
+    },
+  );
+}
+
+export const compareBackup: Step = {
+  id: 'compare-backup',
+  title: 'It holds more than the newest backup',
+  runbook: 'Scenario 2 or scenario 3: whichever loses less',
+  effect: 'observe',
+  why: 'Revisions count every change the cluster ever made; the higher one has seen more.',
+  dependsOn: ['primary', 'snapshot'],
+  done: { ask: () => [], judge: (_answers, context) => backupIsOlder(context) },
+  pollMs: 1000,
+  expectMs: seconds(1),
+  withinMs: minutes(1),
+  undo: { none: 'it only looks' },
+  lookup: [],
+  skippable: 'Only where what the backup holds beyond it is known to be worthless.',
 };
 
 /** The ranking at the gate, made again from what was read. */

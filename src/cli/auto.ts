@@ -86,8 +86,8 @@ class AutoOperator {
       this.#attestSilent();
       const refused = intents.chooseScenario(scenario);
       if (refused !== undefined) return refused;
-      await this.#until(() => this.#proof() !== 'running', 'the proof');
-      if (this.#proof() === 'failed') return session.runner.state.cells[`fetch@${HERE}`]?.trouble?.what;
+      const unproven = await this.#proven();
+      if (unproven !== undefined) return unproven;
       for (const item of preRestore)
         if (item.needsWord) intents.tick(item.id, 'practice cluster: nothing runs on it that matters');
       await this.#until(() => !session.sudo.asking, 'what sudo says');
@@ -103,6 +103,14 @@ class AutoOperator {
     } finally {
       unlisten();
     }
+  }
+
+  /** Why there is no proof, where the scenario needs one. */
+  async #proven(): Promise<string | undefined> {
+    const { runner } = this.#options.session;
+    if (runner.scenario?.backup !== 'restored') return undefined;
+    await this.#until(() => this.#proof() !== 'running', 'the proof');
+    return this.#proof() === 'failed' ? runner.state.cells[`fetch@${HERE}`]?.trouble?.what : undefined;
   }
 
   async #attend(): Promise<string | undefined> {
@@ -125,11 +133,16 @@ class AutoOperator {
     return undefined;
   }
 
-  #trouble(step: string, host: string, why: 'failed' | 'doubt' | 'late'): string | undefined {
+  async #trouble(step: string, host: string, why: 'failed' | 'doubt' | 'late'): Promise<string | undefined> {
     const { session, intents, say } = this.#options;
     const cell = session.runner.state.cells[`${step}@${host}`];
     const what = cell?.trouble?.what ?? cell?.evidence.join('; ') ?? why;
     const tried = this.#retried.get(`${step}@${host}`) ?? 0;
+    const other = cell?.trouble?.handOver;
+    if (other !== undefined) {
+      say(`     ${what}: going on as ${other}`);
+      return intents.chooseScenario(other) ?? (await this.#proven());
+    }
     if (why === 'late' || tried >= RETRIES) return `${step} on ${host} ${why}: ${what}`;
     this.#retried.set(`${step}@${host}`, tried + 1);
     say(`     ${step} on ${host} ${why}: ${what}; trying once more`);

@@ -27,7 +27,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
         runner.mayBegin();
         if (session.sudo.asking) throw new Refused('Sudo on the hosts is still being asked. Begin again in a moment.');
         if (session.sudo.refuses.length > 0) throw new Refused(session.sudo.refuses.join(' '));
-        const unmet = unmetBeforeBegin(session.checklistSeen());
+        const unmet = unmetBeforeBegin(session.checklistSeen(), runner.scenario?.checklist);
         if (unmet.length > 0) throw new Refused(`Not on the checklist yet: ${unmet.join('; ')}.`);
         runner.begin();
       }),

@@ -6,7 +6,8 @@ import { troubleChoices, troubleLines } from '../../components/dialogs/trouble.j
 import { type Line, lineText } from '../../components/line.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { findStep } from '../incident/plan.js';
-import { cellSpan, isSettled } from '../incident/state.js';
+import { cellSpan, contextOf, isSettled } from '../incident/state.js';
+import { HERE } from '../incident/step.js';
 import { duration } from '../record/report.js';
 import type { Session } from './session.js';
 
@@ -20,7 +21,7 @@ const HELP = [
   'status              what is seen of every host, and what fits',
   'scenario ID         choose a scenario, e.g. scenario full-restore',
   'backups             the catalogue; snapshot NAME chooses one',
-  'primary HOST        server to restore on',
+  'primary HOST        server to restore on, or whose data is kept; target HOST, way WAY for a single server. Without a word: what there is',
   'checklist           the pre-restore checklist; tick ITEM WORDS gives your word',
   'attest HOST off WORDS | attest HOST out WORDS',
   'begin               begin the plan; gates follow',
@@ -99,7 +100,9 @@ export class PlainConsole {
       case 'snapshot':
         return intents.choose('snapshot', words) ?? 'Being fetched and proven.';
       case 'primary':
-        return intents.choose('primary', words) ?? 'Chosen.';
+      case 'target':
+      case 'way':
+        return words === '' ? this.#options(word) : (intents.choose(word, words) ?? 'Chosen.');
       case 'checklist':
         return state.checklist.map((row) => `${row.status}: ${row.title} (${row.id}): ${row.evidence}`).join('\n');
       case 'tick':
@@ -199,6 +202,15 @@ export class PlainConsole {
     return [triage.word, ...triage.evidence, ...hosts, ...options, ...missing.map((text) => `missing: ${text}`)].join(
       '\n',
     );
+  }
+
+  /** What there is to choose from. */
+  #options(key: 'primary' | 'target' | 'way'): string {
+    const { scenario, state } = this.#session.runner;
+    const asked = scenario?.asks.find((one) => one.key === key);
+    if (asked === undefined) return 'There is nothing to choose there.';
+    const options = asked.options(contextOf(state, HERE, 1, true));
+    return [asked.title, ...options.map((one) => `  ${one.value}  ${one.says}`.trimEnd())].join('\n');
   }
 
   #plan(): string {

@@ -173,8 +173,11 @@ export class Session {
   suggestChoices(): void {
     const { choices } = this.runner.state;
     const context = contextOf(this.runner.state, HERE, 1, true);
-    const primary = choices.primary ?? suggestPrimary(context);
+    const { scenario } = this.runner;
+    // A scenario that suggests by itself follows what is seen; this one is chosen once.
+    const primary = scenario?.suggests === undefined ? suggestPrimary(context) : undefined;
     if (primary !== undefined && choices.primary === undefined) this.runner.choose('primary', primary);
+    if (scenario === undefined || scenario.backup === 'unused') return;
     const newest = suggested(this.#backups ?? [])?.id;
     if (choices.snapshot === undefined && newest !== undefined) this.runner.choose('snapshot', newest);
   }

@@ -33,6 +33,8 @@ export interface Trouble {
   readonly left?: string;
   readonly next: string;
   readonly lookup?: readonly string[];
+  /** The scenario that has to go on from here. */
+  readonly handOver?: string;
 }
 
 export type Outcome = 'done' | 'already' | 'failed' | 'skipped' | 'doubt' | 'undone';

@@ -25,6 +25,8 @@ export type Judgement = {
   readonly next?: string;
   /** Entries of the catalogue that explain a failure. */
   readonly lookup?: readonly string[];
+  /** With `failed`: the scenario that has to go on from here. */
+  readonly handOver?: string;
 };
 
 /** A question as data: what to ask and a pure judge of the answers. */
@@ -157,6 +159,15 @@ export interface Phase {
   readonly steps: readonly Step[];
 }
 
+/** A choice of the operator, in words. */
+export interface Asked {
+  readonly key: ChoiceKey;
+  /** One key of the keyboard. */
+  readonly press: string;
+  readonly title: string;
+  options(context: StepContext): readonly { readonly value: string; readonly says: string }[];
+}
+
 export interface Scenario {
   readonly id: string;
   readonly title: string;
@@ -168,8 +179,12 @@ export interface Scenario {
   readonly pointOfNoReturn: string;
   /** What still has to be chosen or attested before the plan can begin, as sentences. */
   missing(context: StepContext): readonly string[];
-  /** It restores from a backup, so one has to be chosen and proven. */
-  readonly usesBackup: boolean;
+  /** Whether it restores a backup, which then has to be chosen and proven; or only compares with one. */
+  readonly backup: 'restored' | 'compared' | 'unused';
+  /** Items of the pre-restore checklist that must be met before it begins; all of them where it is not said. */
+  readonly checklist?: readonly string[];
+  /** What the operator chooses besides the backup, with what there is to choose from. */
+  readonly asks: readonly Asked[];
   /** What one would choose, from what is seen; made again after every event, and never over a choice made by hand. */
   suggests?(context: StepContext): Partial<Record<ChoiceKey, string>>;
   /** A scenario that can go on from here inside the same run, with holds, copies and undo kept, until this step has been sent. */

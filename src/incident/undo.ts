@@ -25,7 +25,8 @@ export function undoScenario(scenario: Scenario, state: IncidentState): Scenario
     when: 'Puts back what this run has changed, in reverse.',
     pointOfNoReturn: undoId(ids[0] ?? ''),
     missing: () => [],
-    usesBackup: false,
+    backup: 'unused',
+    asks: [],
     gates: [
       {
         id: 'undo',

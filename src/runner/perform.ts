@@ -125,6 +125,7 @@ function endBadly(work: Work, step: Step, host: string, outcome: 'failed' | 'dou
         ? 'Nobody can tell whether it is done. Look at the host, then look again.'
         : 'Look at the journal, then retry or undo.'),
     lookup: [...(judgement.lookup ?? []), ...step.lookup],
+    ...(judgement.handOver === undefined ? {} : { handOver: judgement.handOver }),
   };
   work.append({
     type: 'step-ended',

@@ -1,3 +1,5 @@
+import type { ChoiceKey } from '../incident/step.js';
+
 /** What of the screen is the person's own: where they look and what they have opened. A pure reducer, apart from the incident. */
 
 export type PaneId = 'plan' | 'checklist' | 'nodes' | 'step' | 'journal' | 'backups' | 'commands';
@@ -11,7 +13,8 @@ export type Dialog =
   | { readonly kind: 'quit' }
   | { readonly kind: 'keys' }
   | { readonly kind: 'done' }
-  | { readonly kind: 'primary' }
+  /** One of the choices the scenario asks for. */
+  | { readonly kind: 'choose'; readonly key: ChoiceKey }
   | { readonly kind: 'hosts' }
   | { readonly kind: 'symptoms' }
   /** A line of text is asked for; `purpose` tells what becomes of it. */

@@ -153,7 +153,8 @@ export function fakeScenario(
     when: 'never',
     pointOfNoReturn: steps.at(-1)?.id ?? '',
     missing: () => [],
-    usesBackup: false,
+    backup: 'unused',
+    asks: [],
     gates: gates.map((id) => ({
       id,
       title: id,

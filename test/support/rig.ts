@@ -152,7 +152,7 @@ export class Rig {
     const { runner } = this;
     await until(() => Object.keys(runner.state.facts).length === practiceCluster.hosts.length, 'a look at every host');
     if (runner.state.scenario === undefined) runner.chooseScenario(scenario);
-    if (runner.scenario?.usesBackup === false) {
+    if (runner.scenario?.backup !== 'restored') {
       if (primary !== undefined) runner.choose('primary', primary);
       return;
     }

@@ -21,6 +21,12 @@ export interface DrillOptions {
   readonly json: boolean;
 }
 
+/** What is broken where nothing else is asked for, so that the scenario fits. A full restore fits the cluster as it is. */
+const USUAL: Readonly<Record<string, readonly string[]>> = {
+  'quorum-loss': ['lost-quorum'],
+  'single-node': ['damaged-member'],
+};
+
 export async function drillCommand(options: DrillOptions): Promise<number> {
   if (options.fault.includes('list')) {
     for (const fault of FAULTS) out(`${fault.name.padEnd(20)} ${fault.description}`);
@@ -33,7 +39,8 @@ export async function drillCommand(options: DrillOptions): Promise<number> {
   }
   if (!options.json && options.auto)
     out('Starting the practice cluster: 3 servers, 2 agents, a bucket of backups; nothing real is touched.');
-  const practice = await startPractice({ faults: options.fault, seed: options.seed, speed: options.speed });
+  const faults = options.fault.length > 0 ? options.fault : (USUAL[options.scenario] ?? []);
+  const practice = await startPractice({ faults, seed: options.seed, speed: options.speed });
   try {
     const inventory = await loadInventory({ file: practice.inventory });
     if (!options.auto) return await openConsole({ inventory, observe: false, plain: options.plain, fresh: true });
