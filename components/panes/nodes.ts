@@ -29,7 +29,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'SSH', width: 14, rank: 1, cell: (_host, live) => sshCell(live) },
   { title: 'K3S', width: 20, rank: 2, cell: (_host, live) => k3sCell(facts(live)) },
   { title: 'ETCD', width: 16, rank: 3, cell: (host, live) => etcdCell(host, facts(live)) },
-  { title: 'DATA', width: 18, rank: 5, cell: (host, live) => dataCell(host, facts(live)) },
+  { title: 'DATA', width: 20, rank: 5, cell: (host, live) => dataCell(host, facts(live)) },
   { title: 'API', width: 6, rank: 7, cell: (host, live) => apiCell(host, facts(live)) },
   { title: 'CLOCK', width: 8, rank: 8, cell: (_host, live) => clockCell(facts(live)) },
   { title: 'DISK', width: 7, rank: 6, cell: (_host, live) => diskCell(facts(live)) },
@@ -147,7 +147,12 @@ function dataCell(host: ClusterHost, seen: HostFacts | undefined): Segment {
   if (data.datastore === 'external') return seg('external', 'warn');
   if (data.tombstone) return seg('removed member', 'warn');
   if (data.datastore === 'none') return seg(data.aside.length > 0 ? 'moved aside' : 'none', 'warn');
-  return seg(`${shortBytes(data.dbBytes ?? 0)}${data.resetFlag ? ', reset' : ''}`);
+  const { content } = data;
+  if (content?.intact === false) return seg('damaged', 'bad');
+  if (content !== undefined) return seg(`rev ${content.revision.toLocaleString('en')}, sound`, 'good');
+  const revision = seen.etcd?.revision;
+  const known = revision === undefined ? shortBytes(data.dbBytes ?? 0) : `rev ${revision.toLocaleString('en')}`;
+  return seg(`${known}${data.resetFlag ? ', reset' : ''}`);
 }
 
 function apiCell(host: ClusterHost, seen: HostFacts | undefined): Segment {

@@ -57,6 +57,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   program
     .command('status')
     .description('probes and triage, without the console; exit 0 healthy, 1 not, 3 unknown')
+    .option('--watch', 'go on until interrupted, a line for each change', false)
     .option('--json', 'one JSON document', false)
     .addHelpText('after', '\nExample:\n  blackstart status --inventory prod.yaml')
     .action(async (options) => {

@@ -14,6 +14,8 @@ export interface RefreshOptions {
   record(): RunRecord;
   /** What is missing beyond what the scenario itself says. */
   alsoMissing(): readonly string[];
+  /** When the newest backup was taken, milliseconds since the epoch. */
+  newestBackup(): number | undefined;
   checklistSeen(): Parameters<typeof checklistView>[0];
 }
 
@@ -47,7 +49,7 @@ export class Refresh {
       missing: [...(scenario?.missing(contextOf(state, HERE, 1, true)) ?? []), ...this.#options.alsoMissing()],
       attention: runner.attention,
       progress: new Map(runner.progress),
-      triage: triageView(cluster, state.facts),
+      triage: triageView(cluster, state.facts, { newest: this.#options.newestBackup(), now: store.getState().now }),
       checklist: checklistView(this.#options.checklistSeen()),
       ...(trouble === undefined ? {} : { warning: trouble }),
       ...(practiceGone(store.getState())

@@ -16,6 +16,7 @@ import { Asking } from './asking.js';
 import { BackupDesk } from './backup-desk.js';
 import type { Listing } from './backup-sources.js';
 import { clusterOf } from './cluster-of.js';
+import { DataReads } from './data-reads.js';
 import { hostsPort } from './hosts-port.js';
 import { InstallDesk } from './install-desk.js';
 import { Ledger } from './ledger.js';
@@ -100,10 +101,17 @@ export class Session {
       hosts: (name) => this.hosts.get(name),
     });
     this.sudo = new SudoCheck(this.hosts, this.#abort.signal);
+    const reads = new DataReads({
+      clock: systemClock,
+      signal: this.#abort.signal,
+      read: (host, etcd, signal) => survivors.read(host, etcd, signal, () => {}),
+      active: () => !this.runner.state.begun,
+    });
     this.looks = new Looks({
       hosts: this.hosts,
       cluster: this.cluster,
       signal: this.#abort.signal,
+      read: (host, facts) => reads.with(host, facts),
       onLook: (host, facts, changed) => this.#looked(host, facts, changed),
     });
     this.refresh = new Refresh({
@@ -112,6 +120,7 @@ export class Session {
       runner: () => this.runner,
       record: () => this.record,
       alsoMissing: () => this.sudo.refuses,
+      newestBackup: () => suggested(this.#backups ?? [])?.takenAt ?? undefined,
       checklistSeen: () => this.checklistSeen(),
     });
     const opened = openRun({

@@ -4,6 +4,7 @@ import { quorumLoss } from '../../scenarios/quorum-loss.js';
 import { singleNode } from '../../scenarios/single-node.js';
 import { suggestPrimary } from '../../scenarios/steps/fitness.js';
 import { assess, type Backup } from '../backups/index.js';
+import { against, loses } from '../cluster/fits.js';
 import { triage } from '../cluster/triage.js';
 import type { Cluster } from '../incident/cluster.js';
 import type { HostFacts } from '../incident/facts.js';
@@ -18,35 +19,33 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map(
 
 export { suggestPrimary };
 
-export function triageView(cluster: Cluster, facts: Readonly<Record<string, HostFacts>>): TriageView {
+export function triageView(
+  cluster: Cluster,
+  facts: Readonly<Record<string, HostFacts>>,
+  backup: { readonly newest: number | undefined; readonly now: number },
+): TriageView {
   const seen = triage(cluster, facts);
-  const options = [...scenarios.values()].map(
-    (scenario): ScenarioOption => ({
+  const options = [...scenarios.values()].map((scenario): ScenarioOption => {
+    const no = against(seen.state, scenario.id);
+    const lost = loses(scenario.id, backup.newest, backup.now);
+    return {
       id: scenario.id,
       title: scenario.title,
       when: scenario.when,
       recommended: seen.recommends === scenario.id,
-      ...against(seen.state),
-    }),
-  );
-  return { word: seen.word, healthy: seen.state === 'healthy', evidence: seen.evidence, options };
-}
-
-function against(state: string): { against?: string } {
-  switch (state) {
-    case 'healthy':
-      return { against: 'the cluster is healthy: a restore would throw away what was written since the backup' };
-    case 'degraded':
-      return { against: 'quorum holds: repair or replace the dead server instead, no data is lost' };
-    case 'quorum-lost':
-      return { against: 'a server may still have sound data: resetting on it would lose nothing' };
-    case 'unreachable':
-      return { against: 'nobody can tell yet: get the servers to answer first' };
-    case 'not-etcd':
-      return { against: 'this cluster does not use embedded etcd' };
-    default:
-      return {};
-  }
+      ...(no === undefined ? {} : { against: no }),
+      ...(lost === undefined ? {} : { loses: lost }),
+    };
+  });
+  const { word, state, evidence, unknown, advice } = seen;
+  return {
+    word,
+    healthy: state === 'healthy',
+    evidence,
+    unknown,
+    options,
+    ...(advice === undefined ? {} : { advice }),
+  };
 }
 
 export function backupsView(backups: readonly Backup[], now: number, notes: readonly string[] = []): BackupsView {

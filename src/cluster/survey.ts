@@ -1,14 +1,18 @@
+import { X509Certificate } from 'node:crypto';
 import { toProblem } from '../base/problem.js';
 import { Secret } from '../base/secret.js';
-import type { ClusterHost } from '../incident/cluster.js';
+import type { Cluster, ClusterHost } from '../incident/cluster.js';
 import type { DataFacts, HostFacts, ServiceFacts, UnitFacts } from '../incident/facts.js';
 import {
+  canConnect,
   diskFree,
   diskUsed,
   etcdHealth,
+  etcdMetrics,
   heldPorts,
   k3sRun,
   kubectl,
+  lastLines,
   listDirectory,
   listProcesses,
   listSockets,
@@ -20,8 +24,9 @@ import {
   statFile,
 } from '../k3s/ask.js';
 import { type K3sConfig, readK3sConfig } from '../k3s/config.js';
-import { healthReason, parseHttp, parseMembers } from '../k3s/health.js';
+import { healthReason, parseEtcdMetrics, parseHttp, parseMembers, urlHost } from '../k3s/health.js';
 import { asideData, k3sServers, parseDf, parseEntries, parseListeners, parseProcesses } from '../k3s/listing.js';
+import { lastFatal } from '../k3s/messages.js';
 import { type K3sPaths, k3sPaths, unitEnvFiles } from '../k3s/paths.js';
 import { looksLikeCrashLoop, parseUnit, type UnitState } from '../k3s/systemd.js';
 import type { Host } from '../remote/host.js';
@@ -35,6 +40,31 @@ import { type AskHost, asker } from './ask-host.js';
 export type Known = HostFacts | undefined;
 
 /**
+ * The other servers at the addresses their peers use: by their own configuration, else by etcd's member list, else the inventory's, unless
+ * that only leads to this machine (a forward).
+ */
+export function peersOf(cluster: Cluster, host: ClusterHost, facts: (name: string) => HostFacts | undefined): Peer[] {
+  if (host.role === 'agent') return [];
+  const members = cluster.hosts.flatMap((one) => facts(one.name)?.members ?? []);
+  return cluster.hosts.flatMap((one) => {
+    if (one.role !== 'server' || one.name === host.name) return [];
+    const member = members.find((found) => found.name.replace(/-[0-9a-f]{8}$/, '') === one.nodeName);
+    const inventory = one.address.replace(/ port \d+$/, '');
+    const address =
+      facts(one.name)?.service?.nodeIp ??
+      (member === undefined ? undefined : urlHost(member.peer)) ??
+      (/^(127\.|::1$|localhost$)/.test(inventory) ? undefined : inventory);
+    return address === undefined || address === '' ? [] : [{ name: one.name, address }];
+  });
+}
+
+/** Another server, whose ports are tried. */
+export interface Peer {
+  readonly name: string;
+  readonly address: string;
+}
+
+/**
  * Looks at one host: all questions at once, each bounded, none of which changes a byte. A host that cannot be reached is a
  * fact with its reason.
  */
@@ -43,10 +73,11 @@ export async function surveyHost(
   about: ClusterHost,
   signal: AbortSignal,
   known?: Known,
+  peers: readonly Peer[] = [],
 ): Promise<HostFacts> {
   const ask = asker(host, signal);
   try {
-    return await survey(about, ask, known?.reachable === true ? known : undefined);
+    return await survey(about, ask, known?.reachable === true ? known : undefined, peers);
   } catch (error) {
     if (signal.aborted) throw error;
     const problem = toProblem(error);
@@ -54,7 +85,7 @@ export async function surveyHost(
   }
 }
 
-async function survey(about: ClusterHost, ask: AskHost, known: Known): Promise<HostFacts> {
+async function survey(about: ClusterHost, ask: AskHost, known: Known, peers: readonly Peer[]): Promise<HostFacts> {
   const sent = Date.now();
   const date = await ask(['date', '+%s.%N'], { root: false });
   const took = Date.now() - sent;
@@ -68,7 +99,7 @@ async function survey(about: ClusterHost, ask: AskHost, known: Known): Promise<H
   const unit = parseUnit(unitSaid.stdout);
   const service = unit.load === 'loaded' ? await serviceOf(ask, about, paths, unit, known?.service) : undefined;
   const real = service?.dataDir === undefined ? paths : k3sPaths(service.dataDir, about.service);
-  const server = about.role === 'server' ? await serverOf(ask, real, service, known?.caHash) : {};
+  const server = about.role === 'server' ? await serverOf(ask, real, service, known, peers) : {};
   return {
     reachable: true,
     ...identity,
@@ -207,26 +238,89 @@ async function serverOf(
   ask: AskHost,
   paths: K3sPaths,
   service: ServiceFacts | undefined,
-  knownCa: string | undefined,
+  known: Known,
+  peers: readonly Peer[],
 ): Promise<Partial<HostFacts>> {
-  const [data, ca, health, memberList, ready] = await Promise.all([
+  const [data, ca, health, memberList, ready, slow] = await Promise.all([
     dataOf(ask, paths, service),
-    knownCa ?? ask(sha256(paths.serverCa)).then((said) => /^([0-9a-f]{64})/.exec(said.stdout)?.[1]),
+    known?.caHash ?? ask(sha256(paths.serverCa)).then((said) => /^([0-9a-f]{64})/.exec(said.stdout)?.[1]),
     ask(etcdHealth()),
     ask(members()),
     service === undefined || service.unit.active !== 'active'
       ? undefined
       : ask(kubectl(k3sRun(service.path, paths.dataDir), 'get', '--raw', '/readyz'), { timeoutMs: 8_000 }),
+    seldom(ask, paths, service, known, peers),
   ]);
   const answer = parseHttp(health.stdout);
   const found = parseMembers(parseHttp(memberList.stdout).body);
   return {
     data,
     ...(ca === undefined ? {} : { caHash: ca }),
-    ...(answer.code === 0 ? {} : { etcd: { healthy: answer.code === 200, reason: healthReason(answer) } }),
+    ...slow,
+    ...(answer.code === 0
+      ? {}
+      : { etcd: { healthy: answer.code === 200, reason: healthReason(answer), ...(await numbersOf(ask, known)) } }),
     ...(found === undefined ? {} : { members: found }),
     apiReady: ready?.stdout.trim() === 'ok',
   };
+}
+
+/** What changes seldom, or costs something to ask: on a full look only. */
+async function seldom(
+  ask: AskHost,
+  paths: K3sPaths,
+  service: ServiceFacts | undefined,
+  known: Known,
+  peers: readonly Peer[],
+): Promise<Pick<HostFacts, 'lastFatal' | 'certExpires' | 'cannotReach'>> {
+  const looping = service?.unit.crashLoop === true;
+  const told = looping ? (known?.lastFatal ?? lastFatal((await ask(lastLines(paths.unit, 300))).stdout)) : undefined;
+  const fatal = told === undefined ? {} : { lastFatal: told };
+  if (known !== undefined) {
+    const { certExpires, cannotReach } = known;
+    return {
+      ...fatal,
+      ...(certExpires === undefined ? {} : { certExpires }),
+      ...(cannotReach === undefined ? {} : { cannotReach }),
+    };
+  }
+  const [cert, ...tried] = await Promise.all([
+    ask(readFile(`${paths.tls}/serving-kube-apiserver.crt`)),
+    ...peers.flatMap((peer) =>
+      PEER_PORTS.map(async (port) => {
+        const said = await ask(canConnect(peer.address, port), { root: false });
+        return Number(said.stdout.trim()) > 0 ? undefined : `${peer.name}:${port}`;
+      }),
+    ),
+  ]);
+  const expires = expiryOf(cert.stdout);
+  const cannotReach = tried.filter((one) => one !== undefined);
+  return {
+    ...fatal,
+    ...(expires === undefined ? {} : { certExpires: expires }),
+    ...(cannotReach.length > 0 ? { cannotReach } : {}),
+  };
+}
+
+/** What servers need of each other (facts 2.2). */
+const PEER_PORTS = [2379, 2380, 6443] as const;
+
+function expiryOf(pem: string): number | undefined {
+  try {
+    return Math.floor(Date.parse(new X509Certificate(pem).validTo) / 1000);
+  } catch {
+    return undefined;
+  }
+}
+
+/** etcd's own numbers; while it has a leader they move all the time and are asked on full looks only. */
+async function numbersOf(ask: AskHost, known: Known): Promise<{ revision?: number; index?: number }> {
+  if (known?.etcd?.healthy === true) {
+    const { revision, index } = known.etcd;
+    return { ...(revision === undefined ? {} : { revision }), ...(index === undefined ? {} : { index }) };
+  }
+  const numbers = parseEtcdMetrics((await ask(etcdMetrics(), { root: false })).stdout);
+  return numbers === undefined ? {} : { revision: numbers.revision, index: numbers.index };
 }
 
 async function dataOf(ask: AskHost, paths: K3sPaths, service: ServiceFacts | undefined): Promise<DataFacts> {
@@ -262,14 +356,18 @@ async function dataOf(ask: AskHost, paths: K3sPaths, service: ServiceFacts | und
 
 /** What two looks are compared by: sizes, times, latencies and restart counts move by themselves and do not count. */
 export function factsDigest(facts: HostFacts): string {
-  const { latencyMs: _latency, data, service, ...rest } = facts;
+  const { latencyMs: _latency, data, service, etcd, lastFatal: _fatal, ...rest } = facts;
   const unit = service?.unit;
   // A crash loop flips between its two states every few seconds; that it is one is the fact.
   const state =
     unit === undefined ? null : unit.crashLoop ? 'crash loop' : `${unit.active} ${unit.sub} ${unit.activeSince}`;
   return JSON.stringify({
     ...rest,
+    etcd: etcd === undefined ? null : [etcd.healthy, etcd.reason],
     service: service === undefined ? null : { ...service, unit: [unit?.load, unit?.enabled, state] },
-    data: data === undefined ? null : [data.datastore, data.resetFlag, data.tombstone, data.mountPoint, data.aside],
+    data:
+      data === undefined
+        ? null
+        : [data.content ?? null, data.datastore, data.resetFlag, data.tombstone, data.mountPoint, data.aside],
   });
 }

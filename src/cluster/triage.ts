@@ -1,103 +1,247 @@
 import type { Cluster } from '../incident/cluster.js';
-import { namesOf } from '../incident/cluster.js';
-import { type HostFacts, unseen } from '../incident/facts.js';
+import type { HostFacts } from '../incident/facts.js';
+import { clustersSeen, type Servers, sortServers } from './servers.js';
 
-/** What is wrong with the control plane, from what was seen. Pure. */
+/** What is wrong with the control plane, and what fits, from what was seen. Pure. */
 
 export type ClusterState =
   | 'healthy'
   | 'degraded'
+  | 'no-space'
+  | 'stopped'
   | 'quorum-lost'
   | 'data-damaged'
+  | 'split'
+  | 'half-restored'
   | 'total-loss'
-  | 'unreachable'
   | 'unreachable'
   | 'not-etcd'
   | 'looking';
+
+export type ScenarioId = 'single-node' | 'quorum-loss' | 'full-restore';
 
 export interface Triage {
   readonly state: ClusterState;
   /** One status word for the header. */
   readonly word: string;
   /** The scenario that fits, when one does. */
-  readonly recommends?: 'single-node' | 'quorum-loss' | 'full-restore';
+  readonly recommends?: ScenarioId;
   /** What speaks for it, in sentences. */
   readonly evidence: readonly string[];
+  /** What to do where no scenario is needed, or before one is chosen. */
+  readonly advice?: string;
+  /** What nobody knows yet. */
+  readonly unknown: readonly string[];
 }
 
-/** Problems of ours with a host, not the host's. */
-const OURS = /^(host-key-|login-refused|sudo-denied|ssh-)/;
+const WORDS: Readonly<Record<ClusterState, string>> = {
+  healthy: 'HEALTHY',
+  degraded: 'DEGRADED',
+  'no-space': 'NO SPACE',
+  stopped: 'STOPPED',
+  'quorum-lost': 'QUORUM LOST',
+  'data-damaged': 'DATA DAMAGED',
+  split: 'TWO CLUSTERS',
+  'half-restored': 'HALF RESTORED',
+  'total-loss': 'TOTAL LOSS',
+  unreachable: 'CANNOT TELL',
+  'not-etcd': 'NOT ETCD',
+  looking: 'LOOKING',
+};
 
 export function triage(cluster: Cluster, facts: Readonly<Record<string, HostFacts>>): Triage {
-  const names = namesOf(cluster, 'server');
-  const seen = names.filter((name) => facts[name] !== undefined);
-  if (seen.length < names.length) {
+  const servers = sortServers(cluster, facts);
+  const seen = servers.all.filter((name) => facts[name] !== undefined);
+  if (seen.length < servers.all.length) {
+    const evidence = [`${seen.length} of ${servers.all.length} servers have been looked at`];
+    return { state: 'looking', word: WORDS.looking, evidence, unknown: [] };
+  }
+  const found = stateOf(servers);
+  return {
+    state: found.state,
+    word: WORDS[found.state],
+    ...(found.recommends === undefined ? {} : { recommends: found.recommends }),
+    ...(found.advice === undefined ? {} : { advice: found.advice }),
+    evidence: [...found.evidence, ...common(servers)],
+    unknown: unknownOf(servers),
+  };
+}
+
+type Found = Pick<Triage, 'state' | 'evidence'> & Partial<Pick<Triage, 'recommends' | 'advice'>>;
+
+/** The first of these that holds; the order is from what makes every other reading wrong to what is plain. */
+function stateOf(servers: Servers): Found {
+  return notEtcd(servers) ?? split(servers) ?? noSpace(servers) ?? quorumHolds(servers) ?? withoutQuorum(servers);
+}
+
+const list = (names: readonly string[]): string => names.join(', ');
+
+function notEtcd({ foreign, of }: Servers): Found | undefined {
+  if (foreign.length === 0) return undefined;
+  const store = of(foreign[0] ?? '').data?.datastore === 'sqlite' ? 'SQLite' : 'an external datastore';
+  return { state: 'not-etcd', evidence: [`${list(foreign)} uses ${store}: an etcd restore does not apply`] };
+}
+
+function split(servers: Servers): Found | undefined {
+  const groups = clustersSeen(servers);
+  if (groups.length < 2) return undefined;
+  const sides = groups.map((group) => {
+    const { members, etcd } = servers.of(group[0] ?? '');
+    const revision = etcd?.revision === undefined ? '' : `, revision ${etcd.revision.toLocaleString('en')}`;
+    return `${list(group)} (${members?.length ?? 0} members${revision})`;
+  });
+  return {
+    state: 'split',
+    recommends: 'single-node',
+    evidence: [`${groups.length} clusters answer as healthy, side by side: ${sides.join(' and ')}`],
+    advice:
+      'Decide which side is the real one and stop K3s on the other at once: both accept writes. Then Single server lets each server of the other side join anew.',
+  };
+}
+
+function noSpace({ noSpace: full, healthy, needed }: Servers): Found | undefined {
+  if (full.length === 0 || healthy.length + full.length < needed) return undefined;
+  return {
+    state: 'no-space',
+    evidence: [`etcd on ${list(full)} has raised NOSPACE: it reads, and refuses every write`],
+    advice: `Restart K3s on ${full[0]}: it defragments and lifts the alarm. If it comes back, raise quota-backend-bytes or find what writes so much. Nothing is to be restored.`,
+  };
+}
+
+function quorumHolds(servers: Servers): Found | undefined {
+  const { all, healthy, needed, voters } = servers;
+  const expected =
+    voters < all.length ? [`the cluster counts ${voters} voters, the inventory ${all.length} servers`] : [];
+  const even = voters % 2 === 0 ? [`${voters} voters tolerate no more than ${voters - 1} would`] : [];
+  if (healthy.length === all.length) return { state: 'healthy', evidence: [...expected, ...even] };
+  if (healthy.length === 0) return undefined;
+  if (healthy.length < needed) {
+    // Its health is a read through the quorum: there is one, only not where we can see it. Or it has just been lost (R29).
     return {
-      state: 'looking',
-      word: 'LOOKING',
-      evidence: [`${seen.length} of ${names.length} servers have been looked at`],
+      state: 'degraded',
+      evidence: [
+        `etcd of ${list(healthy)} answers through a quorum, although only ${healthy.length} of ${voters} voters can be seen from here`,
+        ...expected,
+      ],
+      advice:
+        'Look again in 20 seconds: so long etcd takes to notice that its peers are gone. If it stays so, the others are alive, and only the way from here to them is broken.',
     };
   }
-  const of = (name: string): HostFacts => facts[name] ?? unseen;
-  const reachable = names.filter((name) => of(name).reachable);
-  const healthy = reachable.filter((name) => of(name).etcd?.healthy === true);
-  const crashing = reachable.filter((name) => of(name).service?.unit.crashLoop === true);
-  const stopped = reachable.filter((name) => ['inactive', 'failed'].includes(of(name).service?.unit.active ?? ''));
-  const majority = Math.floor(names.length / 2) + 1;
-  const evidence = [
-    `${reachable.length} of ${names.length} servers answer over SSH`,
-    `${healthy.length} of ${names.length} have a healthy etcd, ${majority} are needed`,
-    ...(crashing.length > 0 ? [`K3s crash-loops on ${crashing.join(', ')}`] : []),
-    ...(stopped.length > 0 ? [`K3s is stopped on ${stopped.join(', ')}`] : []),
-  ];
-  const foreign = reachable.filter(
-    (name) => of(name).data?.datastore === 'sqlite' || of(name).data?.datastore === 'external',
-  );
-  if (foreign.length > 0) {
+  const ill = all.filter((name) => !healthy.includes(name));
+  return {
+    state: 'degraded',
+    recommends: 'single-node',
+    evidence: [
+      `${list(ill)} has failed, the others have quorum: nothing is lost, and nothing must be reset`,
+      ...expected,
+    ],
+  };
+}
+
+function withoutQuorum(servers: Servers): Found {
+  const { all, reachable, shut, sound, unread, damaged, looping, resetOnly, needed, stopped } = servers;
+  // What keeps us out says nothing of the cluster: recommending on it would be guessing.
+  if (reachable.length === 0 || shut.length > 0) {
+    const why = shut.map((name) => servers.of(name).problem?.what ?? name);
     return {
-      state: 'not-etcd',
-      word: 'NOT ETCD',
+      state: 'unreachable',
+      evidence: why,
+      advice:
+        why.length > 0
+          ? 'Let these be reached first: accept their keys (K), or put the login right.'
+          : 'No server answers: look first whether it is the network between here and them.',
+    };
+  }
+  if (resetOnly.length > 0) {
+    return {
+      state: 'half-restored',
       evidence: [
-        `${foreign.join(', ')} uses ${of(foreign[0] ?? '').data?.datastore}: an etcd restore does not apply`,
-        ...evidence,
+        `${list(resetOnly)} was reset and not started since: somebody began a restore`,
+        ...(reachable.length > resetOnly.length ? ['the other servers still have their old data'] : []),
+      ],
+      advice:
+        'Find out who began it before anything else: a run of this console can be resumed or taken over, a reset by hand has to be told. Full restore and Quorum loss can both begin from here.',
+    };
+  }
+  const whole = sound.filter((name) => stopped.includes(name));
+  if (whole.length >= needed) {
+    return {
+      state: 'stopped',
+      evidence: [
+        `K3s is stopped on ${list(stopped)}, and the data of ${list(whole)} is sound: together they are a quorum`,
+      ],
+      advice: `Start K3s there (systemctl start --no-block k3s), ${whole.length === all.length ? 'all of them' : 'these'}: nothing has to be reset and nothing is lost.`,
+    };
+  }
+  const maybe = [...sound, ...unread.filter((name) => !looping.includes(name))];
+  if (maybe.length > 0) return quorumLost(servers, maybe);
+  if (unread.length > 0 || damaged.length > 0) {
+    return {
+      state: 'data-damaged',
+      recommends: 'full-restore',
+      evidence: [
+        damaged.length > 0
+          ? `no server that answers has sound data: ${damaged.map((name) => `${name}: ${servers.of(name).data?.content?.problem ?? 'damaged'}`).join('; ')}`
+          : 'no server that answers can start its etcd',
       ],
     };
   }
-  if (healthy.length === names.length) return { state: 'healthy', word: 'HEALTHY', evidence };
-  if (healthy.length >= majority) return { state: 'degraded', word: 'DEGRADED', recommends: 'single-node', evidence };
-  // What keeps us out says nothing of the cluster: recommending on it would be guessing.
-  const shut = names.filter((name) => OURS.test(of(name).problem?.id ?? ''));
-  if (reachable.length === 0 || (shut.length > 0 && healthy.length < majority)) {
-    const why = shut.map((name) => of(name).problem?.what ?? name);
-    const network = 'no server answers: look first whether it is the network between here and them';
-    return {
-      state: 'unreachable',
-      word: 'CANNOT TELL',
-      evidence: [...evidence, ...(why.length > 0 ? why : [network])],
-    };
-  }
-  if (crashing.length === reachable.length) {
-    return {
-      state: 'data-damaged',
-      word: 'DATA DAMAGED',
-      recommends: 'full-restore',
-      evidence: [...evidence, 'no server that answers can start its etcd'],
-    };
-  }
-  const withData = reachable.filter(
-    (name) => of(name).data?.datastore === 'etcd' && of(name).service?.unit.crashLoop !== true,
-  );
-  if (withData.length === 0)
-    return {
-      state: 'total-loss',
-      word: 'TOTAL LOSS',
-      recommends: 'full-restore',
-      evidence: [...evidence, 'no server that answers has etcd data'],
-    };
+  return {
+    state: 'total-loss',
+    recommends: 'full-restore',
+    evidence: ['no server that answers has etcd data'],
+  };
+}
+
+function quorumLost({ sound, of }: Servers, maybe: readonly string[]): Found {
+  const known = sound.map((name) => {
+    const content = of(name).data?.content;
+    return `the data of ${name} is sound at revision ${content?.revision.toLocaleString('en')}`;
+  });
+  const running = maybe
+    .filter((name) => !sound.includes(name))
+    .map((name) => {
+      const revision = of(name).etcd?.revision;
+      return revision === undefined
+        ? `${name} has etcd data that nobody has read yet`
+        : `etcd of ${name} runs without a leader at revision ${revision.toLocaleString('en')}`;
+    });
   return {
     state: 'quorum-lost',
-    word: 'QUORUM LOST',
     recommends: 'quorum-loss',
-    evidence: [...evidence, `etcd data is on ${withData.join(', ')}; whether it is sound has not been read`],
+    evidence: [...known, ...running, 'what such a server has seen would not be lost'],
   };
+}
+
+/** What is said whatever the state is. */
+function common(servers: Servers): string[] {
+  const { all, reachable, healthy, needed, looping, stopped, removed, strangers, of } = servers;
+  const loops = looping.map((name) => {
+    const why = of(name).lastFatal;
+    return `K3s starts and dies over and over on ${name}${why === undefined ? '' : `: ${why}`}`;
+  });
+  const versions = [...new Set(reachable.flatMap((name) => of(name).service?.version || []))];
+  const cut = reachable.flatMap((name) =>
+    (of(name).cannotReach ?? [])
+      .filter((port) => of(port.split(':')[0] ?? '').etcd !== undefined)
+      .map((port) => `${name} cannot connect to ${port}`),
+  );
+  return [
+    `${reachable.length} of ${all.length} servers answer over SSH`,
+    `${healthy.length} of ${all.length} have a healthy etcd, ${needed} are needed`,
+    ...loops,
+    ...(stopped.length > 0 ? [`K3s is stopped on ${list(stopped)}`] : []),
+    ...(removed.length > 0 ? [`${list(removed)} was removed from the cluster: it has to join anew`] : []),
+    ...(strangers.length > 0 ? [`members that the inventory does not know: ${list(strangers)}`] : []),
+    ...(versions.length > 1 ? [`K3s differs between the servers: ${list(versions)}`] : []),
+    ...cut,
+  ];
+}
+
+function unknownOf({ all, reachable, unread, looping, of }: Servers): string[] {
+  const silent = all.filter((name) => !reachable.includes(name));
+  return [
+    ...silent.map((name) => `what ${name} has, and whether it is off: ${of(name).problem?.what ?? 'no answer'}`),
+    ...unread.map((name) => `whether the data of ${name} is sound${looping.includes(name) ? ': its K3s dies' : ''}`),
+  ];
 }

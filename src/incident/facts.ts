@@ -35,6 +35,16 @@ export interface ServiceFacts {
 
 export type Datastore = 'etcd' | 'sqlite' | 'external' | 'none';
 
+export interface DataContent {
+  readonly intact: boolean;
+  /** Why not. */
+  readonly problem?: string;
+  readonly revision: number;
+  /** Raft index and term of the last entry that etcd would apply. */
+  readonly index: number;
+  readonly term: number;
+}
+
 export interface DataFacts {
   readonly datastore: Datastore;
   /** Size of `member/snap/db` in bytes. */
@@ -43,6 +53,8 @@ export interface DataFacts {
   readonly etcdBytes?: number;
   /** Seconds since the epoch. */
   readonly dbModified?: number;
+  /** What a copy of the database says, where it was read: only of a server whose etcd does not run. */
+  readonly content?: DataContent;
   readonly resetFlag: boolean;
   readonly tombstone: boolean;
   /** `db/etcd` is a mount point: K3s' own rename would fail. */
@@ -74,7 +86,13 @@ export interface HostFacts {
   readonly ports?: readonly string[];
   /** Processes that are a K3s server, `pid user`. */
   readonly processes?: readonly string[];
-  readonly etcd?: { readonly healthy: boolean; readonly reason: string };
+  readonly etcd?: {
+    readonly healthy: boolean;
+    readonly reason: string;
+    /** What it tells of itself, also without quorum. */
+    readonly revision?: number;
+    readonly index?: number;
+  };
   readonly members?: readonly {
     readonly id: string;
     readonly name: string;
@@ -83,6 +101,12 @@ export interface HostFacts {
   }[];
   /** Whether the apiserver said ready. */
   readonly apiReady?: boolean;
+  /** With which words K3s gave up its last start, where it starts over and over. */
+  readonly lastFatal?: string;
+  /** When its serving certificate expires, seconds since the epoch. */
+  readonly certExpires?: number;
+  /** Ports of other servers it could not connect to, e.g. `node-2:2380`. */
+  readonly cannotReach?: readonly string[];
   /** sha256 of `server-ca.crt`, hexadecimal. */
   readonly caHash?: string;
 }

@@ -50,6 +50,35 @@ export const httpGet = (url: string): string[] => ['curl', '-s', '-k', '-m', '5'
 
 export const etcdHealth = (): string[] => httpGet('http://127.0.0.1:2381/health');
 
+/** etcd's own numbers, which it tells without quorum too (`e-quorum-loss/03-metrics`); about 20 kB. */
+export const etcdMetrics = (): string[] => ['curl', '-s', '-m', '5', 'http://127.0.0.1:2381/metrics'];
+
+/** Seconds until the TCP connection stood, `0.000000` when none came about; what the port says after that does not matter. */
+export const canConnect = (address: string, port: number): string[] => [
+  'curl',
+  '-s',
+  '-k',
+  '-m',
+  '3',
+  '-o',
+  '/dev/null',
+  '-w',
+  '%{time_connect}',
+  `https://${address.includes(':') ? `[${address}]` : address}:${port}`,
+];
+
+/** The end of a unit's journal, bounded: without quorum K3s writes 170,000 lines in a minute (R33). */
+export const lastLines = (unit: string, count: number): string[] => [
+  'journalctl',
+  '--no-pager',
+  '-o',
+  'cat',
+  '-n',
+  String(count),
+  '-u',
+  unit,
+];
+
 /** Members as K3s sees them; allowed without a password from the host itself (facts 3.1). */
 export const members = (): string[] => httpGet('https://127.0.0.1:6443/db/info');
 

@@ -18,6 +18,25 @@ export function healthReason(answer: HttpAnswer): string {
   return /"reason":"([^"]*)"/.exec(answer.body)?.[1] ?? '';
 }
 
+export interface EtcdNumbers {
+  readonly leader: boolean;
+  readonly revision: number;
+  /** Raft index up to which it has applied. */
+  readonly index: number;
+}
+
+/** What `/metrics` tells of the member itself; undefined when it is no such answer. */
+export function parseEtcdMetrics(text: string): EtcdNumbers | undefined {
+  const value = (name: string): number | undefined => {
+    const found = new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1];
+    return found === undefined || !Number.isFinite(Number(found)) ? undefined : Number(found);
+  };
+  const revision = value('etcd_debugging_mvcc_current_revision');
+  const leader = value('etcd_server_has_leader');
+  if (revision === undefined || leader === undefined) return undefined;
+  return { leader: leader === 1, revision, index: value('etcd_server_proposals_applied_total') ?? 0 };
+}
+
 export interface Member {
   /** Decimal text: ids exceed 2^53, so they are never parsed as numbers (R28). */
   readonly id: string;

@@ -76,6 +76,19 @@ export function explainResetFailure(output: string): { means: string; lookup: st
   return FATAL.find((one) => one.pattern.test(output));
 }
 
+/** Lines with which K3s gives up a start, the last of them: a loop never says why it loops anywhere else (R44). */
+export function lastFatal(journal: string): string | undefined {
+  const lines = journal.split('\n');
+  // After the fatal line others may follow (R9), systemd's own among them.
+  const at = lines.findLastIndex(
+    (line) =>
+      /\blevel=fatal\b/.test(line) ||
+      /level=error .*Shutdown request received: /.test(line) ||
+      /^(panic|fatal error|unexpected fault address): /.test(line),
+  );
+  return at < 0 ? undefined : messageOf(lines[at] ?? '').slice(0, 400);
+}
+
 /** The message text of a journal or console line: without logrus', zap's or klog's wrapper (facts 1.6). */
 export function messageOf(line: string): string {
   const logrus = /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line);

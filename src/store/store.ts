@@ -25,6 +25,8 @@ export interface ScenarioOption {
   /** Why it does not fit now, or undefined. */
   readonly against?: string;
   readonly recommended: boolean;
+  /** What it would lose, where that is known. */
+  readonly loses?: string;
 }
 
 export interface TriageView {
@@ -32,6 +34,10 @@ export interface TriageView {
   readonly word: string;
   readonly healthy: boolean;
   readonly evidence: readonly string[];
+  /** What nobody knows yet. */
+  readonly unknown: readonly string[];
+  /** What to do where no scenario is needed, or before one is chosen. */
+  readonly advice?: string;
   readonly options: readonly ScenarioOption[];
 }
 
@@ -116,7 +122,7 @@ export function createConsoleStore(cluster: Cluster, mode: ConsoleState['mode'],
     attention: { kind: 'none' },
     progress: new Map(),
     live: {},
-    triage: { word: 'LOOKING', healthy: false, evidence: [], options: [] },
+    triage: { word: 'LOOKING', healthy: false, evidence: [], unknown: [], options: [] },
     backups: { state: 'loading' },
     checklist: [],
     journal: [],

@@ -102,7 +102,7 @@ function etcdHealth(node: PracticeNode, path: string, query: string): Answer | S
     const size = lineage?.image.length ?? 0;
     return {
       code: 200,
-      body: `# TYPE etcd_server_has_leader gauge\netcd_server_has_leader ${led ? 1 : 0}\netcd_server_is_learner ${learner ? 1 : 0}\netcd_server_quota_backend_bytes 2.147483648e+09\netcd_mvcc_db_total_size_in_bytes ${size}\netcd_mvcc_db_total_size_in_use_in_bytes ${size}\netcd_debugging_mvcc_current_revision ${lineage?.revision ?? 0}\n`,
+      body: `# TYPE etcd_server_has_leader gauge\netcd_server_has_leader ${led ? 1 : 0}\netcd_server_is_learner ${learner ? 1 : 0}\netcd_server_quota_backend_bytes 2.147483648e+09\netcd_mvcc_db_total_size_in_bytes ${size}\netcd_mvcc_db_total_size_in_use_in_bytes ${size}\netcd_debugging_mvcc_current_revision ${lineage?.revision ?? 0}\netcd_server_proposals_applied_total ${(lineage?.revision ?? 0) + 201}\n`,
     };
   }
   return { code: 404, body: '404 page not found\n' };
@@ -148,6 +148,9 @@ function supervisor(node: PracticeNode, path: string, user: string | undefined):
   return { code: 404, body: '404 page not found\n' };
 }
 
+const listensThere = (node: PracticeNode, port: string): boolean =>
+  [...node.state.procs.values()].some((one) => one.k3s?.listening.includes(`${node.state.ip}:${port}`) === true);
+
 /** `curl` to the health endpoints of this node and to other nodes' 6443; the words and codes are those of a-healthy and e-quorum-loss. */
 export const curl: Program = async (node, run) => {
   if (run.argv[1] === '--version' || run.argv[1] === '-V') {
@@ -168,6 +171,7 @@ export const curl: Program = async (node, run) => {
         .replace('%{http_code}', String(status).padStart(3, '0'))
         .replace('%{response_code}', String(status).padStart(3, '0'))
         .replace('%{time_total}', seconds)
+        .replace('%{time_connect}', code === 7 || code === 28 ? '0.000000' : '0.000412')
         .replace('%{exitcode}', String(code));
       await run.output.out(filled.replaceAll('\\n', '\n'));
     }
@@ -182,6 +186,13 @@ export const curl: Program = async (node, run) => {
   else if (target !== undefined && port === '2381' && local) answer = etcdHealth(target, path, query);
   else if (target !== undefined && port === '6443')
     answer = supervisor(target, path, options.get('u') ?? options.get('user'));
+  else if (target !== undefined && (port === '2379' || port === '2380') && listensThere(target, port))
+    // etcd asks for a certificate that curl has not been given.
+    return finish(
+      56,
+      0,
+      'OpenSSL SSL_read: OpenSSL/3.0.17: error:0A00045C:SSL routines::tlsv13 alert certificate required',
+    );
   else if (port === '6444' && local && serverOn(node) !== undefined) answer = supervisor(node, path, undefined);
   if (answer === 'refused')
     return finish(7, 0, `Failed to connect to ${host} port ${port} after 0 ms: Couldn't connect to server`);
