@@ -1,7 +1,9 @@
+import { lossLines, lossText } from '../src/incident/loss.js';
 import { type GateSpec, HERE, type Scenario, type StepContext } from '../src/incident/step.js';
 import { restartAgents } from './steps/agents.js';
 import { caCheck, mountCheck, roomCheck, tokenCheck, versionCheck } from './steps/checks.js';
 import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
+import { compareLoss, lossOf } from './steps/compare.js';
 import { deliver } from './steps/deliver.js';
 import { fetchAndProve, identityCheck, provenBackup } from './steps/fetch.js';
 import { notManaged, outside, unfit } from './steps/fitness.js';
@@ -29,7 +31,9 @@ const lost = (context: StepContext): string => {
     proof.wakes.length === 0
       ? ''
       : `; ${proof.wakes.length} objects act as soon as it starts: ${proof.wakes.slice(0, 4).join(', ')}`;
-  return `what was written after ${taken} (revision ${proof.revision.toLocaleString('en')})${wakes}`;
+  const objects = lossText(lossOf(context));
+  const named = objects === undefined ? '' : `: ${objects}`;
+  return `what was written after ${taken} (revision ${proof.revision.toLocaleString('en')})${named}${wakes}`;
 };
 
 const gates: readonly GateSpec[] = [
@@ -56,6 +60,7 @@ const gates: readonly GateSpec[] = [
     typed: primaryName,
     does: (context) => `moves the etcd data of ${primaryName(context)} aside; membership becomes this server alone`,
     loses: lost,
+    losses: (context) => lossLines(lossOf(context)),
     keeps: (context) => `server/db/etcd-old-<time>, server/tls-<time>, and the safety copy of run ${context.runId}`,
     undo: 'complete until the server has started; then the database only; none after the release',
     checks: (context) => [
@@ -140,12 +145,21 @@ export const fullRestore: Scenario = {
       steps: [stopServers],
     },
     { id: 'save', title: 'Save', hosts: serversIn, order: () => 'together', steps: [saveServers] },
+    { id: 'deliver', title: 'Deliver', hosts: onlyPrimary, order: () => 'one-by-one', steps: [deliver] },
+    {
+      id: 'compare',
+      title: 'What will be lost',
+      hosts: () => [HERE],
+      order: () => 'together',
+      // Begun as soon as the servers are saved, while the snapshot is delivered.
+      steps: [compareLoss],
+    },
     {
       id: 'restore',
       title: 'Restore',
       hosts: onlyPrimary,
       order: () => 'one-by-one',
-      steps: [deliver, reset, startPrimary, verifyPrimary],
+      steps: [reset, startPrimary, verifyPrimary],
     },
     {
       id: 'peers',

@@ -18,6 +18,8 @@ export interface ProvenBackup {
   readonly identity: 'this-cluster' | 'cannot-tell' | 'another-cluster';
   /** What speaks for it, in words. */
   readonly identityEvidence?: readonly string[];
+  /** UID of kube-system. */
+  readonly clusterUid?: string | null;
   readonly nodes: readonly { readonly name: string; readonly version: string }[];
   readonly objects: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];

@@ -14,11 +14,13 @@ import { EXIT, ProblemError, toProblem } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
 import type { TaskCommand } from '../incident/command.js';
 import type { Json } from '../incident/json.js';
+import type { Loss } from '../incident/loss.js';
 import type { Inventory } from '../inventory/types.js';
 import type { ProgressListener, TasksPort } from '../runner/ports.js';
 import { type NamedToken, type Proof, tokenHash } from '../snapshot/index.js';
 import { type Listing, type ListOptions, listSources } from './backup-sources.js';
 import { BucketRoute, type DeskHosts } from './bucket-route.js';
+import { compareLossWith, serversOf } from './compare-desk.js';
 import type { Ledger } from './ledger.js';
 import { provenBackup, refusal } from './proven.js';
 import type { Secrets } from './secrets.js';
@@ -61,6 +63,7 @@ export class BackupDesk implements TasksPort {
   /** Tokens at hand, and what they open. */
   readonly tokens: TokenDesk;
   readonly #proven = new Map<string, { proof: ProvenBackup; token: Secret | undefined }>();
+  readonly #losses = new Map<string, Loss>();
 
   constructor(private readonly options: BackupDeskOptions) {
     const { inventory, secrets, hosts } = options;
@@ -106,7 +109,7 @@ export class BackupDesk implements TasksPort {
 
   async run(task: TaskCommand, signal: AbortSignal, progress: ProgressListener): ReturnType<TasksPort['run']> {
     try {
-      const result = task.task === 'backup.fetch' ? await this.#fetch(task, signal, progress) : this.#have(task);
+      const result = await this.#does(task, signal, progress);
       return { ok: true, result: result as unknown as Json, text: JSON.stringify(result) };
     } catch (error) {
       signal.throwIfAborted();
@@ -115,6 +118,35 @@ export class BackupDesk implements TasksPort {
       if (/passphrase|wrong-key|denied|token/.test(problem.id)) this.options.secrets.forget();
       return { ok: false, result: problem as unknown as Json, text: `${problem.what} ${problem.next}` };
     }
+  }
+
+  async #does(task: TaskCommand, signal: AbortSignal, progress: ProgressListener): Promise<ProvenBackup | Loss> {
+    const id = String(task.input.snapshot);
+    switch (task.task) {
+      case 'backup.fetch':
+        this.#losses.delete(id);
+        return this.#fetch(task, signal, progress);
+      case 'backup.compare': {
+        const loss = await this.#compare(task, signal, progress);
+        this.#losses.set(id, loss);
+        return loss;
+      }
+      case 'backup.compared': {
+        const loss = this.#losses.get(id);
+        if (loss === undefined)
+          throw new ProblemError({ id: 'not-compared', what: 'Not compared yet.', next: 'Compare it.' });
+        return loss;
+      }
+      default:
+        return this.#have(task);
+    }
+  }
+
+  #compare(task: TaskCommand, signal: AbortSignal, progress: ProgressListener): Promise<Loss> {
+    const { file, revision, clusterUid } = this.#have(task);
+    const { hosts, spool } = this.options;
+    const servers = serversOf(task.input.servers);
+    return compareLossWith({ file, revision, clusterUid: clusterUid ?? null, servers, hosts, spool }, signal, progress);
   }
 
   /** Finds a backup by what somebody typed; lists again when it is not known. Throws {@link ProblemError} `backup-gone`. */

@@ -50,6 +50,7 @@ export function provenBackup(name: string, file: string, proof: Proof): ProvenBa
     tokenHash: proof.token.expectedHash ?? '',
     caHash: proof.caHash,
     identity: proof.identity.verdict,
+    clusterUid: proof.clusterUid,
     identityEvidence: proof.identity.evidence,
     nodes: proof.nodes.map((node) => ({ name: node.name, version: node.kubeletVersion ?? '' })),
     objects: proof.objects,

@@ -130,6 +130,8 @@ export interface GateSpec {
   typed(context: StepContext): string | undefined;
   does(context: StepContext): string;
   loses(context: StepContext): string;
+  /** What is lost by name, below everything else. */
+  losses?(context: StepContext): readonly string[];
   keeps(context: StepContext): string;
   readonly undo: string;
   /** What must be true, and unchanged, when it is confirmed. Evidence must not carry ages or latencies. */

@@ -2,6 +2,7 @@ import { snapshot, snapshotObjects } from '../data.js';
 import { clusterId, memberId } from '../k3s/ids.js';
 import { bootstrapKeys, checkSnapshot } from '../k3s/image.js';
 import type { BeginFrom, EtcdPort, K3sState, Lineage, Member, Supervisor, WalRecord } from '../k3s/ports.js';
+import { WalWriter } from '../k3s/wal.js';
 import type { Files } from './files.js';
 import type { NodeState, World } from './state.js';
 import type { Timeline } from './time.js';
@@ -62,7 +63,7 @@ export class Fabric implements EtcdPort {
     const path = `${dir}/member/wal/0000000000000000-0000000000000000.wal`;
     if (!this.files().exists(path)) return undefined;
     const text = Buffer.from(this.files().head(path, 200)).toString('latin1');
-    const match = /^lineage=(\S+) member=([0-9a-f]{16})\n/.exec(text);
+    const match = /lineage=(\S+) member=([0-9a-f]{16})\n/.exec(text);
     const lineage = match?.[1];
     if (lineage === undefined || match?.[2] === undefined || !this.#world.lineages.has(lineage)) return undefined;
     return { lineage, member: match[2] };
@@ -199,7 +200,8 @@ export function writeDataDir(files: Files, dir: string, wal: WalRecord, image: U
   const db = `${dir}/member/snap/db`;
   files.write(db, image, 0o600, Math.max(DB_SIZE, image.length));
   const log = `${dir}/member/wal/0000000000000000-0000000000000000.wal`;
-  files.write(log, `lineage=${wal.lineage} member=${wal.member}\n`, 0o600, WAL_SIZE);
+  const records = new WalWriter().begin(`lineage=${wal.lineage} member=${wal.member}\n`).state(2, 0);
+  files.write(log, records.file(0), 0o600, WAL_SIZE);
   const url = `https://${member?.ip ?? '127.0.0.1'}`;
   files.write(
     `${dir}/config`,
