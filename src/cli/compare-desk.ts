@@ -9,8 +9,8 @@ import { beyondText, RemoteMember } from './member-copy.js';
 
 /** The restore waits for this: longer than it takes to copy any usual database, shorter than anybody's patience. Milliseconds. */
 const PATIENCE = 60_000;
-/** Names in all three lists together: a screenful. */
-const NAMES = 30;
+/** Names in all three lists together: a screenful. What comes back is missed least, what is gone most. */
+const NAMES = { all: 30, older: 8, back: 6 };
 const KINDS = 12;
 
 export interface CompareRequest {
@@ -35,26 +35,37 @@ export async function compareLossWith(
   signal: AbortSignal,
   progress: ProgressListener,
 ): Promise<Loss> {
-  const remarks: string[] = [];
+  const remarks: Remark[] = [];
   const limit = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
   for (const server of request.servers) {
     try {
       const found = await compareOne(request, server, limit, progress);
-      if (typeof found === 'string') remarks.push(`${server.host}: ${found}`);
-      else return { ...found, remarks: [...found.remarks, ...remarks] };
+      if (typeof found !== 'string') return { ...found, remarks: [...found.remarks, ...told(remarks)] };
+      remarks.push({ host: server.host, why: found });
     } catch (error) {
       signal.throwIfAborted();
       if (limit.aborted) {
-        remarks.push(`${server.host}: not compared within ${PATIENCE / 1000} s`);
+        remarks.push({ host: server.host, why: `not compared within ${PATIENCE / 1000} s` });
         break;
       }
-      remarks.push(`${server.host}: ${inertLine(toProblem(error).what, 300)}`);
+      remarks.push({ host: server.host, why: inertLine(toProblem(error).what, 300) });
     }
   }
   return {
     ...{ host: null, revision: null, gone: NONE, older: NONE, back: NONE, folded: 0, inLog: 0, sameCluster: null },
-    remarks,
+    remarks: told(remarks),
   };
+}
+
+interface Remark {
+  readonly host: string;
+  readonly why: string;
+}
+
+/** One line for all hosts of which the same is to be said. */
+function told(remarks: readonly Remark[]): string[] {
+  const whys = [...new Set(remarks.map((one) => one.why))];
+  return whys.map((why) => `${remarks.flatMap((one) => (one.why === why ? [one.host] : [])).join(', ')}: ${why}`);
 }
 
 async function compareOne(
@@ -75,11 +86,9 @@ async function compareOne(
     const unlike = reasonAgainst(survivor, request);
     if (unlike !== undefined) return unlike;
     const { created, changed, deleted, folded, unlisted } = await diffSnapshots(request.file, db, { signal });
-    const [gone, older, back] = [created, changed, deleted].map((list) => differenceOf(list)) as [
-      Difference,
-      Difference,
-      Difference,
-    ];
+    const older = differenceOf(changed, NAMES.older);
+    const back = differenceOf(deleted, NAMES.back);
+    const gone = differenceOf(created, NAMES.all - older.names.length - back.names.length);
     const beyond = beyondText(survivor);
     return {
       ...{ host, revision: survivor.proof.revision, gone, older, back },
@@ -100,11 +109,11 @@ async function compareOne(
 function reasonAgainst(survivor: Survivor, request: CompareRequest): string | undefined {
   const { proof } = survivor;
   const damage = proof.problems.find((one) => one.severity === 'fatal');
-  if (damage !== undefined) return `its data is damaged and was not compared (${damage.message})`;
+  if (damage !== undefined) return `damaged data, not compared (${damage.message})`;
   if (sameCluster(survivor, request) === false)
-    return `its data is of another cluster (kube-system has another UID), begun anew perhaps; not compared`;
+    return 'data of another cluster (kube-system has another UID), begun anew perhaps; not compared';
   if ((proof.revision ?? 0) < request.revision)
-    return `its data is older than the backup (revision ${(proof.revision ?? 0).toLocaleString('en')})`;
+    return `data older than the backup (revision ${(proof.revision ?? 0).toLocaleString('en')})`;
   return undefined;
 }
 
@@ -112,15 +121,27 @@ function sameCluster({ proof }: Survivor, { clusterUid }: CompareRequest): boole
   return proof.clusterUid === null || clusterUid === null ? null : proof.clusterUid === clusterUid;
 }
 
-function differenceOf(entries: readonly DiffEntry[]): Difference {
-  const kinds = new Map<string, number>();
-  for (const { kind } of entries) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+/** Names of every kind in turn, so that forty ConfigMaps do not hide the one Deployment. */
+function differenceOf(entries: readonly DiffEntry[], most: number): Difference {
+  const kinds = new Map<string, DiffEntry[]>();
+  for (const entry of entries) {
+    const list = kinds.get(entry.kind);
+    if (list === undefined) kinds.set(entry.kind, [entry]);
+    else list.push(entry);
+  }
+  const sorted = [...kinds].sort((a, b) => b[1].length - a[1].length);
+  const names: string[] = [];
+  for (let turn = 0; names.length < Math.min(most, entries.length); turn++) {
+    for (const [kind, list] of sorted) {
+      const one = list[turn];
+      if (one !== undefined && names.length < most)
+        names.push(`${kind} ${one.namespace === '' ? '' : `${one.namespace}/`}${one.name}`);
+    }
+  }
   return {
     count: entries.length,
-    byKind: [...kinds].sort((a, b) => b[1] - a[1]).slice(0, KINDS),
-    names: entries
-      .slice(0, NAMES / 3)
-      .map(({ kind, namespace, name }) => `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`),
+    byKind: sorted.slice(0, KINDS).map(([kind, list]) => [kind, list.length] as const),
+    names: names.sort(),
   };
 }
 

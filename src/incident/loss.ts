@@ -44,7 +44,7 @@ export function lossLines(loss: Loss | undefined): string[] {
     if (count === 0) return [];
     const kinds = byKind.map(([kind, of]) => `${of} ${kind}`).join(', ');
     const more = count - names.length;
-    return [`${title}: ${kinds}`, ...names.map((name) => `  ${name}`), ...(more > 0 ? [`  and ${more} more`] : [])];
+    return [`${title}: ${kinds}`, ...names.map((name) => `· ${name}`), ...(more > 0 ? [`· and ${more} more`] : [])];
   };
   return [
     ...part('gone', loss.gone),

@@ -129,6 +129,7 @@ async function receive(port: GetPort, request: GetRequest, into: Local, total: n
         signal: stop,
         onStart: (running) => into.follow(running),
         onStdout: (chunk) => {
+          if (enough.signal.aborted) return;
           into.write(chunk);
           if (into.zeros >= (request.untilZeros ?? Number.POSITIVE_INFINITY)) enough.abort();
           request.onProgress?.(into.bytes, Math.max(total, into.bytes));

@@ -27,7 +27,7 @@ export interface MemberCopy {
  * an answer.
  */
 export async function readSurvivor(copy: MemberCopy, options: Omit<ProveOptions, 'as'> = {}): Promise<Survivor> {
-  const proof = await prove(copy.db, { ...options, as: 'survivor' });
+  const proof = await prove(copy.db, { name: 'db', ...options, as: 'survivor' });
   const consistentIndex = indexOf(proof.consistentIndex);
   const wals = await copy.wals(consistentIndex);
   const wal = wals.length === 0 ? null : await readWal(wals, { consistentIndex, signal: options.signal });
