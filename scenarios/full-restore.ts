@@ -1,7 +1,7 @@
 import { lossLines, lossText } from '../src/incident/loss.js';
 import { type GateSpec, HERE, type Scenario, type StepContext } from '../src/incident/step.js';
 import { restartAgents } from './steps/agents.js';
-import { caCheck, mountCheck, roomCheck, tokenCheck, versionCheck } from './steps/checks.js';
+import { caCheck, mountCheck, olderK3s, olderRisk, roomCheck, tokenCheck, versionCheck } from './steps/checks.js';
 import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
 import { compareLoss, lossOf } from './steps/compare.js';
 import { deliver } from './steps/deliver.js';
@@ -40,10 +40,11 @@ const gates: readonly GateSpec[] = [
   {
     id: 'stop',
     title: 'Stop and hold every server, save what is there',
-    typed: () => undefined,
+    typed: (context) => olderK3s(context, primaryName(context)),
     does: (context) =>
       `stops K3s on ${serversIn(context).join(', ')} and keeps it from starting; copies data, token and configuration; brings the snapshot to ${primaryName(context)}`,
-    loses: () => 'the control plane until the restore ends; workloads keep running',
+    loses: (context) =>
+      `the control plane until the restore ends; workloads keep running${olderRisk(context, primaryName(context))}`,
     keeps: () => 'everything: nothing is removed or overwritten',
     undo: 'complete: lifts the holds and starts what was running',
     checks: (context) => [
@@ -57,9 +58,9 @@ const gates: readonly GateSpec[] = [
   {
     id: 'reset',
     title: 'Reset etcd from the snapshot',
-    typed: primaryName,
+    typed: (context) => olderK3s(context, primaryName(context)) ?? primaryName(context),
     does: (context) => `moves the etcd data of ${primaryName(context)} aside; membership becomes this server alone`,
-    loses: lost,
+    loses: (context) => `${lost(context)}${olderRisk(context, primaryName(context))}`,
     losses: (context) => lossLines(lossOf(context)),
     keeps: (context) => `server/db/etcd-old-<time>, server/tls-<time>, and the safety copy of run ${context.runId}`,
     undo: 'complete until the server has started; then the database only; none after the release',

@@ -21,6 +21,8 @@ export interface ProvenBackup {
   /** UID of kube-system. */
   readonly clusterUid?: string | null;
   readonly nodes: readonly { readonly name: string; readonly version: string }[];
+  /** The highest version any Node ran. */
+  readonly k3sVersion?: string | null;
   readonly objects: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];
   readonly wakes: readonly string[];

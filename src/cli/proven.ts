@@ -53,6 +53,7 @@ export function provenBackup(name: string, file: string, proof: Proof): ProvenBa
     clusterUid: proof.clusterUid,
     identityEvidence: proof.identity.evidence,
     nodes: proof.nodes.map((node) => ({ name: node.name, version: node.kubeletVersion ?? '' })),
+    k3sVersion: proof.k3sVersion,
     objects: proof.objects,
     warnings: proof.problems.filter((one) => one.severity === 'warning').map((one) => one.message),
     wakes: proof.wakes

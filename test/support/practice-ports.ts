@@ -80,6 +80,7 @@ async function proveOnce(): Promise<ProvenBackup> {
     caHash: proof.caHash,
     identity: 'this-cluster',
     nodes: proof.nodes.map((node) => ({ name: node.name, version: node.kubeletVersion ?? '' })),
+    k3sVersion: proof.k3sVersion,
     objects: proof.objects,
     warnings: [],
     wakes: [],
