@@ -93,6 +93,8 @@ export function troubleChoices(state: ConsoleState): TroubleChoice[] {
                 : 'safe to repeat; asks first whether it is done',
           },
         ];
+  const { offer } = incident.cells[cellKey(attention.step, attention.host)]?.trouble ?? {};
+  if (offer !== undefined) again.unshift({ key: 'n', label: 'next best', because: `${offer.value}: ${offer.because}` });
   // Before the plan began nothing was changed: there is nothing to undo or to stop.
   return incident.begun ? [look, ...again, undo, ...skip, stop] : [look, ...again, ...skip];
 }

@@ -6,6 +6,7 @@ import {
   type FetchHooks,
   type FetchRequest,
   fetchAndProve,
+  nextBest,
   pick,
   type Source,
   spoolFromServer,
@@ -13,6 +14,7 @@ import {
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
 import type { TaskCommand } from '../incident/command.js';
+import type { Offer } from '../incident/event.js';
 import type { Json } from '../incident/json.js';
 import type { Loss } from '../incident/loss.js';
 import type { Inventory } from '../inventory/types.js';
@@ -64,6 +66,9 @@ export class BackupDesk implements TasksPort {
   readonly tokens: TokenDesk;
   readonly #proven = new Map<string, { proof: ProvenBackup; token: Secret | undefined }>();
   readonly #losses = new Map<string, Loss>();
+  /** Backups that proved bad, and those that a token at hand opens where the last one's did not. */
+  readonly #refused = new Set<string>();
+  #opened: readonly Backup[] = [];
 
   constructor(private readonly options: BackupDeskOptions) {
     const { inventory, secrets, hosts } = options;
@@ -116,8 +121,31 @@ export class BackupDesk implements TasksPort {
       const problem = toProblem(error);
       // A secret that did not serve is asked for again at the next try; all others stay.
       if (/passphrase|wrong-key|denied|token/.test(problem.id)) this.options.secrets.forget();
-      return { ok: false, result: problem as unknown as Json, text: `${problem.what} ${problem.next}` };
+      const offer = task.task === 'backup.fetch' ? this.#offer(String(task.input.snapshot), error) : undefined;
+      const result = { ...problem, ...(offer === undefined ? {} : { offer }) };
+      return { ok: false, result: result as unknown as Json, text: `${problem.what} ${problem.next}` };
     }
+  }
+
+  /** What to take instead of a backup that proved bad. One that could not be reached, or whose passphrase is wrong, says nothing of it. */
+  #offer(id: string, error: unknown): Offer | undefined {
+    if (!(error instanceof ProblemError) || error.exit !== EXIT.no || /passphrase/.test(error.problem.id))
+      return undefined;
+    this.#refused.add(id);
+    const opened = error.problem.id === 'token-wrong';
+    // Where no token fits, only what a token at hand is known to open is worth a try.
+    const from = opened ? this.#opened : this.#listing.backups;
+    const next = nextBest(from, this.#refused);
+    if (next === undefined) return undefined;
+    const taken =
+      next.takenAt === undefined
+        ? ''
+        : `, taken ${new Date(next.takenAt).toISOString().slice(0, 16).replace('T', ' ')}Z`;
+    return {
+      key: 'snapshot',
+      value: next.id,
+      because: `${opened ? 'a token at hand opens it' : 'the newest other one'}${taken}`,
+    };
   }
 
   async #does(task: TaskCommand, signal: AbortSignal, progress: ProgressListener): Promise<ProvenBackup | Loss> {
@@ -255,7 +283,10 @@ export class BackupDesk implements TasksPort {
           }),
       },
     );
-    if (file === undefined) throw refusal(id, proof, await this.#others(proof, tokens, signal), this.tokens.lastSearch);
+    if (file === undefined) {
+      this.#opened = await this.#others(proof, tokens, signal);
+      throw refusal(id, proof, this.#opened, this.tokens.lastSearch);
+    }
     const proven = provenBackup(id, file, proof);
     const opener = tokens.find((one) => one.name === proof.token.candidate)?.token;
     this.#proven.set(id, { proof: proven, token: opener });
