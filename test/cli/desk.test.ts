@@ -117,6 +117,27 @@ describe('snapshots on servers', () => {
     );
   });
 
+  it('are found where the configuration of K3s puts them, and where they lay before', async () => {
+    const elsewhere = {
+      '/etc/rancher/k3s/config.yaml.d/20-backups.yaml': 'etcd-snapshot-dir: /backups/k3s/\n',
+      [`/backups/k3s/${REAL.s3}`]: realSnapshot('s3'),
+      [`${SNAPSHOTS}/${REAL.s1}`]: realSnapshot('s1'),
+    };
+    const unit = {
+      'systemctl show':
+        'LoadState=loaded\nExecStart={ path=/k3s ; argv[]=/k3s server --etcd-snapshot-dir=/mnt/snaps ; ignore_errors=no }\n',
+      [`/mnt/snaps/${REAL.s3}`]: realSnapshot('s3'),
+    };
+    const { desk } = makeDesk({ bucket: false, files: { cp1: elsewhere, cp2: unit }, token: TOKEN });
+    const { backups } = await desk.list(signal);
+    expect(backups.map((one) => `${one.place.holder} ${one.place.at}`)).toEqual([
+      `cp1 /backups/k3s/${REAL.s3}`,
+      `cp2 /mnt/snaps/${REAL.s3}`,
+      `cp1 ${SNAPSHOTS}/${REAL.s1}`,
+    ]);
+    expect(await desk.run(fetchTask(`cp1:${REAL.s3}`), signal, () => {})).toMatchObject({ ok: true });
+  });
+
   it('a source that fails is a remark; what bucket and folder hold is told before servers have answered', async () => {
     const { desk } = makeDesk({ bucket: { bucket: 'not-there' }, files: { cp1: onServer } });
     const { backups, remarks } = await desk.list(signal);
