@@ -145,6 +145,8 @@ function pressTrouble(name: string, tools: PressTools): void {
   const { step, host } = attention;
   change({ do: 'close' });
   const answers = { w: 'wait', g: 'give-up', r: 'retry', a: 'look-again' } as const;
+  const { offer } = state.incident?.cells[cellKey(step, host)]?.trouble ?? {};
+  if (name === 'n' && offer !== undefined) return say(tools, intents.choose(offer.key, offer.value));
   if (name in answers) return say(tools, intents.answer(step, host, answers[name as keyof typeof answers]));
   if (name === 'l') return change({ do: 'focus', pane: 'journal' });
   if (name === 's')

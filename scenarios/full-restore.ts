@@ -1,8 +1,10 @@
+import { lossLines, lossText } from '../src/incident/loss.js';
 import { type GateSpec, HERE, type Scenario, type StepContext } from '../src/incident/step.js';
 import { cleanupGate } from './gates.js';
 import { restartAgents } from './steps/agents.js';
-import { caCheck, mountCheck, roomCheck, tokenCheck, versionCheck } from './steps/checks.js';
+import { caCheck, mountCheck, olderK3s, olderRisk, roomCheck, tokenCheck, versionCheck } from './steps/checks.js';
 import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
+import { compareLoss, lossOf } from './steps/compare.js';
 import { deliver } from './steps/deliver.js';
 import { fetchAndProve, identityCheck, provenBackup } from './steps/fetch.js';
 import { outside, outsiders, serverOptions, unaccounted, unfit } from './steps/fitness.js';
@@ -30,17 +32,20 @@ const lost = (context: StepContext): string => {
     proof.wakes.length === 0
       ? ''
       : `; ${proof.wakes.length} objects act as soon as it starts: ${proof.wakes.slice(0, 4).join(', ')}`;
-  return `what was written after ${taken} (revision ${proof.revision.toLocaleString('en')})${wakes}`;
+  const objects = lossText(lossOf(context));
+  const named = objects === undefined ? '' : `: ${objects}`;
+  return `what was written after ${taken} (revision ${proof.revision.toLocaleString('en')})${named}${wakes}`;
 };
 
 const gates: readonly GateSpec[] = [
   {
     id: 'stop',
     title: 'Stop and hold every server, save what is there',
-    typed: () => undefined,
+    typed: (context) => olderK3s(context, primaryName(context)),
     does: (context) =>
       `stops K3s on ${serversIn(context).join(', ')} and keeps it from starting; copies data, token and configuration; brings the snapshot to ${primaryName(context)}`,
-    loses: () => 'the control plane until the restore ends; workloads keep running',
+    loses: (context) =>
+      `the control plane until the restore ends; workloads keep running${olderRisk(context, primaryName(context))}`,
     keeps: () => 'everything: nothing is removed or overwritten',
     undo: 'complete: lifts the holds and starts what was running',
     checks: (context) => [
@@ -54,9 +59,10 @@ const gates: readonly GateSpec[] = [
   {
     id: 'reset',
     title: 'Reset etcd from the snapshot',
-    typed: primaryName,
+    typed: (context) => olderK3s(context, primaryName(context)) ?? primaryName(context),
     does: (context) => `moves the etcd data of ${primaryName(context)} aside; membership becomes this server alone`,
-    loses: lost,
+    loses: (context) => `${lost(context)}${olderRisk(context, primaryName(context))}`,
+    losses: (context) => lossLines(lossOf(context)),
     keeps: (context) => `server/db/etcd-old-<time>, server/tls-<time>, and the safety copy of run ${context.runId}`,
     undo: 'complete until the server has started; then the database only; none after the release',
     checks: (context) => [
@@ -136,12 +142,21 @@ export const fullRestore: Scenario = {
       steps: [stopServers],
     },
     { id: 'save', title: 'Save', hosts: serversIn, order: () => 'together', steps: [saveServers] },
+    { id: 'deliver', title: 'Deliver', hosts: onlyPrimary, order: () => 'one-by-one', steps: [deliver] },
+    {
+      id: 'compare',
+      title: 'What will be lost',
+      hosts: () => [HERE],
+      order: () => 'together',
+      // Begun as soon as the servers are saved, while the snapshot is delivered.
+      steps: [compareLoss],
+    },
     {
       id: 'restore',
       title: 'Restore',
       hosts: onlyPrimary,
       order: () => 'one-by-one',
-      steps: [deliver, reset, startPrimary, verifyPrimary],
+      steps: [reset, startPrimary, verifyPrimary],
     },
     {
       id: 'peers',

@@ -62,6 +62,7 @@ function summaryLines(gate: GateView, draw: GateDraw, width: number): Line[] {
         fact.ok ? 'good' : 'bad',
       ),
     ),
+    ...gate.losses.flatMap((text, index) => labelled(index === 0 ? 'lost' : '', text, width, column, 'dim')),
   ];
 }
 

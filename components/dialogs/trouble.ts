@@ -108,6 +108,8 @@ export function troubleChoices(state: ConsoleState): TroubleChoice[] {
     step?.dependsOn?.includes('primary') === true
       ? [{ key: 'p', label: 'choose another server', because: 'the steps made from it are done again' }]
       : [];
+  if (trouble?.offer !== undefined)
+    again.unshift({ key: 'n', label: 'next best', because: `${trouble.offer.value}: ${trouble.offer.because}` });
   // Before the plan began nothing was changed: there is nothing to undo or to stop.
   return incident.begun
     ? [look, ...over, ...choose, ...again, undo, ...skip, stop]

@@ -18,7 +18,11 @@ export interface ProvenBackup {
   readonly identity: 'this-cluster' | 'cannot-tell' | 'another-cluster';
   /** What speaks for it, in words. */
   readonly identityEvidence?: readonly string[];
+  /** UID of kube-system. */
+  readonly clusterUid?: string | null;
   readonly nodes: readonly { readonly name: string; readonly version: string }[];
+  /** The highest version any Node ran. */
+  readonly k3sVersion?: string | null;
   readonly objects: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];
   readonly wakes: readonly string[];

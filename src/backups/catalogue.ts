@@ -141,6 +141,11 @@ export function suggested(backups: readonly Backup[]): Backup | undefined {
   return backups.find((one) => one.place.source !== 'server') ?? backups[0];
 }
 
+/** The one to take instead of those refused: as {@link suggested}, of what can be chosen at all. */
+export function nextBest(backups: readonly Backup[], refused: ReadonlySet<string>): Backup | undefined {
+  return suggested(usable(backups).filter((one) => !refused.has(one.id)));
+}
+
 /** What somebody typed: an id, a place, or a bare name that only one of them has. */
 export function pick(backups: readonly Backup[], typed: string): Backup | undefined {
   const exact = backups.find((one) => one.id === typed || one.place.at === typed);

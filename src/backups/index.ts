@@ -9,6 +9,7 @@ export {
   listFolder,
   listServer,
   merge,
+  nextBest,
   pick,
   type ServerFile,
   suggested,

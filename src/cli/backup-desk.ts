@@ -6,6 +6,7 @@ import {
   type FetchHooks,
   type FetchRequest,
   fetchAndProve,
+  nextBest,
   pick,
   type Source,
   spoolFromServer,
@@ -13,12 +14,15 @@ import {
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
 import type { TaskCommand } from '../incident/command.js';
+import type { Offer } from '../incident/event.js';
 import type { Json } from '../incident/json.js';
+import type { Loss } from '../incident/loss.js';
 import type { Inventory } from '../inventory/types.js';
 import type { ProgressListener, TasksPort } from '../runner/ports.js';
 import { type NamedToken, type Proof, tokenHash } from '../snapshot/index.js';
 import { type Listing, type ListOptions, listSources } from './backup-sources.js';
 import { BucketRoute, type DeskHosts } from './bucket-route.js';
+import { compareLossWith, serversOf } from './compare-desk.js';
 import type { Ledger } from './ledger.js';
 import { provenBackup, refusal } from './proven.js';
 import type { Secrets } from './secrets.js';
@@ -61,6 +65,10 @@ export class BackupDesk implements TasksPort {
   /** Tokens at hand, and what they open. */
   readonly tokens: TokenDesk;
   readonly #proven = new Map<string, { proof: ProvenBackup; token: Secret | undefined }>();
+  readonly #losses = new Map<string, Loss>();
+  /** Backups that proved bad, and those that a token at hand opens where the last one's did not. */
+  readonly #refused = new Set<string>();
+  #opened: readonly Backup[] = [];
 
   constructor(private readonly options: BackupDeskOptions) {
     const { inventory, secrets, hosts } = options;
@@ -106,15 +114,67 @@ export class BackupDesk implements TasksPort {
 
   async run(task: TaskCommand, signal: AbortSignal, progress: ProgressListener): ReturnType<TasksPort['run']> {
     try {
-      const result = task.task === 'backup.fetch' ? await this.#fetch(task, signal, progress) : this.#have(task);
+      const result = await this.#does(task, signal, progress);
       return { ok: true, result: result as unknown as Json, text: JSON.stringify(result) };
     } catch (error) {
       signal.throwIfAborted();
       const problem = toProblem(error);
       // A secret that did not serve is asked for again at the next try; all others stay.
       if (/passphrase|wrong-key|denied|token/.test(problem.id)) this.options.secrets.forget();
-      return { ok: false, result: problem as unknown as Json, text: `${problem.what} ${problem.next}` };
+      const offer = task.task === 'backup.fetch' ? this.#offer(String(task.input.snapshot), error) : undefined;
+      const result = { ...problem, ...(offer === undefined ? {} : { offer }) };
+      return { ok: false, result: result as unknown as Json, text: `${problem.what} ${problem.next}` };
     }
+  }
+
+  /** What to take instead of a backup that proved bad. One that could not be reached, or whose passphrase is wrong, says nothing of it. */
+  #offer(id: string, error: unknown): Offer | undefined {
+    if (!(error instanceof ProblemError) || error.exit !== EXIT.no || /passphrase/.test(error.problem.id))
+      return undefined;
+    this.#refused.add(id);
+    const opened = error.problem.id === 'token-wrong';
+    // Where no token fits, only what a token at hand is known to open is worth a try.
+    const from = opened ? this.#opened : this.#listing.backups;
+    const next = nextBest(from, this.#refused);
+    if (next === undefined) return undefined;
+    const taken =
+      next.takenAt === undefined
+        ? ''
+        : `, taken ${new Date(next.takenAt).toISOString().slice(0, 16).replace('T', ' ')}Z`;
+    return {
+      key: 'snapshot',
+      value: next.id,
+      because: `${opened ? 'a token at hand opens it' : 'the newest other one'}${taken}`,
+    };
+  }
+
+  async #does(task: TaskCommand, signal: AbortSignal, progress: ProgressListener): Promise<ProvenBackup | Loss> {
+    const id = String(task.input.snapshot);
+    switch (task.task) {
+      case 'backup.fetch':
+        this.#losses.delete(id);
+        return this.#fetch(task, signal, progress);
+      case 'backup.compare': {
+        const loss = await this.#compare(task, signal, progress);
+        this.#losses.set(id, loss);
+        return loss;
+      }
+      case 'backup.compared': {
+        const loss = this.#losses.get(id);
+        if (loss === undefined)
+          throw new ProblemError({ id: 'not-compared', what: 'Not compared yet.', next: 'Compare it.' });
+        return loss;
+      }
+      default:
+        return this.#have(task);
+    }
+  }
+
+  #compare(task: TaskCommand, signal: AbortSignal, progress: ProgressListener): Promise<Loss> {
+    const { file, revision, clusterUid } = this.#have(task);
+    const { hosts, spool } = this.options;
+    const servers = serversOf(task.input.servers);
+    return compareLossWith({ file, revision, clusterUid: clusterUid ?? null, servers, hosts, spool }, signal, progress);
   }
 
   /** Finds a backup by what somebody typed; lists again when it is not known. Throws {@link ProblemError} `backup-gone`. */
@@ -223,7 +283,10 @@ export class BackupDesk implements TasksPort {
           }),
       },
     );
-    if (file === undefined) throw refusal(id, proof, await this.#others(proof, tokens, signal), this.tokens.lastSearch);
+    if (file === undefined) {
+      this.#opened = await this.#others(proof, tokens, signal);
+      throw refusal(id, proof, this.#opened, this.tokens.lastSearch);
+    }
     const proven = provenBackup(id, file, proof);
     const opener = tokens.find((one) => one.name === proof.token.candidate)?.token;
     this.#proven.set(id, { proof: proven, token: opener });

@@ -1,9 +1,14 @@
+import { posix } from 'node:path';
 import { type Backup, listBucket, listFolder, listServer, merge, suggested, usable } from '../backups/index.js';
+import { inertLine } from '../base/inert.js';
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
+import { asker } from '../cluster/ask-host.js';
+import { readServiceConfig } from '../cluster/service-config.js';
 import type { Inventory } from '../inventory/types.js';
-import { listDirectory } from '../k3s/ask.js';
+import { listDirectory, showUnit } from '../k3s/ask.js';
 import { parseEntries } from '../k3s/listing.js';
 import { k3sPaths } from '../k3s/paths.js';
+import { parseUnit } from '../k3s/systemd.js';
 import type { BucketRoute, DeskHosts } from './bucket-route.js';
 
 /** Everything that can be restored from, newest first, with what was odd about getting the list. */
@@ -52,9 +57,7 @@ export async function listSources(
   const inside =
     hosts === undefined
       ? []
-      : servers.map(({ name, dataDir, service }) =>
-          settle(name, askServer(name, k3sPaths(dataDir, service).snapshots, hosts, signal)),
-        );
+      : servers.map(({ name, dataDir, service }) => settle(name, askServer({ name, dataDir, service }, hosts, signal)));
   if (outside.length + inside.length === 0) throw noSource(inventory);
   const first = await Promise.all(outside);
   signal.throwIfAborted();
@@ -95,8 +98,35 @@ export function reasonOf(thrown: unknown, limitMs: number): string {
   return id === 'host-timeout' || id === 'command-timeout' ? `no answer within ${limitMs / 1000} s.` : what;
 }
 
-/** The snapshots K3s took by itself on a server; none where the folder is not there. Only looks. */
-async function askServer(name: string, folder: string, hosts: DeskHosts, signal: AbortSignal): Promise<Backup[]> {
+/** The snapshots K3s took by itself on a server, also where its configuration puts them elsewhere; none where no folder is there. Only looks. */
+async function askServer(
+  about: { name: string; dataDir: string; service: string },
+  hosts: DeskHosts,
+  signal: AbortSignal,
+): Promise<Backup[]> {
+  const lists = await Promise.all(
+    (await snapshotFolders(about, hosts, signal)).map((folder) => listOne(about.name, folder, hosts, signal)),
+  );
+  return lists.flat();
+}
+
+/** The folder K3s is told to use, and its usual one, where older ones may lie. */
+async function snapshotFolders(
+  about: { name: string; dataDir: string; service: string },
+  hosts: DeskHosts,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const paths = k3sPaths(about.dataDir, about.service);
+  const ask = asker(hosts(about.name), AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
+  const unit = await ask(showUnit(paths.unit, ['LoadState', 'ExecStart']));
+  const { config } = await readServiceConfig(ask, about.service, paths, parseUnit(unit.stdout).execStart);
+  const usual =
+    config.dataDir === undefined ? paths.snapshots : k3sPaths(config.dataDir.value, about.service).snapshots;
+  const own = config.snapshotDir?.value;
+  return own !== undefined && own !== usual && posix.isAbsolute(own) ? [own.replace(/\/+$/, ''), usual] : [usual];
+}
+
+async function listOne(name: string, folder: string, hosts: DeskHosts, signal: AbortSignal): Promise<Backup[]> {
   const said = await hosts(name).exec({
     argv: listDirectory(folder),
     root: true,
@@ -107,7 +137,7 @@ async function askServer(name: string, folder: string, hosts: DeskHosts, signal:
   if (said.code !== 0 && !/No such file/.test(said.stderr)) {
     throw new ProblemError({
       id: 'snapshots-unreadable',
-      what: `${folder} cannot be listed: ${said.stderr.trim().slice(0, 200)}.`,
+      what: `${folder} cannot be listed: ${inertLine(said.stderr.trim(), 200)}.`,
       where: name,
       left: 'Nothing was changed.',
       next: 'Look at the folder on the host.',

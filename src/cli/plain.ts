@@ -6,7 +6,7 @@ import { troubleChoices, troubleLines } from '../../components/dialogs/trouble.j
 import { type Line, lineText } from '../../components/line.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { findStep } from '../incident/plan.js';
-import { cellSpan, contextOf, isSettled } from '../incident/state.js';
+import { cellKey, cellSpan, contextOf, isSettled } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
 import { duration } from '../record/report.js';
 import type { Session } from './session.js';
@@ -28,6 +28,7 @@ const HELP = [
   'plan                the plan with its progress',
   'gate                open the gate that waits; then type what it asks for',
   'look-again | retry | wait | give-up | skip WORDS    when a decision is needed',
+  'next                take the next best backup, where one is offered',
   'undo WORDS          put everything back, behind a gate',
   'keys                host keys nobody has accepted; accept stores them',
   'report              write the report',
@@ -131,6 +132,10 @@ export class PlainConsole {
     }
     if (attention.kind === 'trouble' && ['look-again', 'retry', 'wait', 'give-up'].includes(word)) {
       return intents.answer(attention.step, attention.host, word as 'retry');
+    }
+    if (attention.kind === 'trouble' && word === 'next') {
+      const { offer } = this.#session.runner.state.cells[cellKey(attention.step, attention.host)]?.trouble ?? {};
+      return offer === undefined ? 'There is nothing to take instead.' : intents.choose(offer.key, offer.value);
     }
     if (attention.kind === 'trouble' && word === 'skip') return intents.skip(attention.step, attention.host, words);
     return `I do not know "${word}". Type help.`;

@@ -20,7 +20,7 @@ const SILENT: Said = { code: null, stdout: '', stderr: '' };
  * A way to ask on the lane of probes. The first call that finds the host unreachable or refusing throws;
  * a command that is missing or times out is just an answer without content.
  */
-export function asker(host: Host, signal: AbortSignal): AskHost {
+export function asker(host: Pick<Host, 'exec'>, signal: AbortSignal): AskHost {
   return async (argv, { root = true, timeoutMs = 10_000, maxBytes = 1_000_000 } = {}) => {
     try {
       const result: ExecResult = await host.exec({ argv, root, timeoutMs, maxBytes, signal, lane: 'watch' });

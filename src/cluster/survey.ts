@@ -23,15 +23,16 @@ import {
   showUnit,
   statFile,
 } from '../k3s/ask.js';
-import { type K3sConfig, readK3sConfig } from '../k3s/config.js';
+import type { K3sConfig } from '../k3s/config.js';
 import { healthReason, parseEtcdMetrics, parseHttp, parseMembers, urlHost } from '../k3s/health.js';
 import { asideData, k3sServers, parseDf, parseEntries, parseListeners, parseProcesses } from '../k3s/listing.js';
 import { lastFatal } from '../k3s/messages.js';
-import { type K3sPaths, k3sPaths, unitEnvFiles } from '../k3s/paths.js';
+import { type K3sPaths, k3sPaths } from '../k3s/paths.js';
 import { looksLikeCrashLoop, parseUnit, type UnitState } from '../k3s/systemd.js';
 import type { Host } from '../remote/host.js';
 import { tokenHash } from '../snapshot/token.js';
 import { type AskHost, asker } from './ask-host.js';
+import { readServiceConfig } from './service-config.js';
 
 /**
  * What of an earlier look need not be asked again every few seconds: who the host is, how K3s is configured there, its CA.
@@ -178,21 +179,10 @@ async function serviceOf(
   known: ServiceFacts | undefined,
 ): Promise<ServiceFacts> {
   if (known !== undefined) return { ...known, unit: unitFacts(unit) };
-  const listing = await ask(listDirectory(paths.configDir));
-  const extra = parseEntries(listing.stdout)
-    .map((entry) => entry.name)
-    .filter((name) => /\.ya?ml$/.test(name))
-    .sort()
-    .map((name) => `${paths.configDir}/${name}`);
-  const read = async (path: string) => ({ path, said: await ask(readFile(path)) });
-  const [program, configs, envs] = await Promise.all([
+  const [program, { config, files }] = await Promise.all([
     ask([unit.execStart[0] ?? '/usr/local/bin/k3s', '--version'], { root: false }),
-    Promise.all([paths.configFile, ...extra].map(read)),
-    Promise.all(unitEnvFiles(about.service).map(read)),
+    readServiceConfig(ask, about.service, paths, unit.execStart),
   ]);
-  const there = (files: Awaited<ReturnType<typeof read>>[]) =>
-    files.filter((file) => file.said.code === 0).map((file) => ({ path: file.path, text: file.said.stdout }));
-  const config = readK3sConfig(unit.execStart, there(configs), there(envs));
   const token = await tokenOf(ask, config, paths);
   const optional = {
     ...(config.nodeName === undefined ? {} : { nodeName: config.nodeName.value }),
@@ -210,7 +200,7 @@ async function serviceOf(
     clusterInit: config.clusterInit,
     etcdS3: config.etcdS3,
     clusterReset: config.clusterReset,
-    configFiles: there(configs).map((file) => file.path),
+    configFiles: files,
     problems: config.problems,
   };
 }

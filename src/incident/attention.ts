@@ -38,6 +38,8 @@ export interface GateView {
   readonly steps: readonly { readonly title: string; readonly hosts: readonly string[] }[];
   readonly does: string;
   readonly loses: string;
+  /** What is lost by name; empty where nothing is or it is not known. */
+  readonly losses: readonly string[];
   readonly keeps: string;
   readonly undo: string;
   readonly commands: readonly { readonly host: string; readonly command: Command }[];

@@ -35,6 +35,15 @@ export interface Trouble {
   readonly lookup?: readonly string[];
   /** The scenario that has to go on from here. */
   readonly handOver?: string;
+  /** A choice that gets round it, taken with one key. */
+  readonly offer?: Offer;
+}
+
+/** What to choose instead, and what is known of it. */
+export interface Offer {
+  readonly key: ChoiceKey;
+  readonly value: string;
+  readonly because: string;
 }
 
 export type Outcome = 'done' | 'already' | 'failed' | 'skipped' | 'doubt' | 'undone';

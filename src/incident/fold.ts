@@ -1,6 +1,6 @@
 import type { AnyEvent, IncidentEvent } from './event.js';
 import { type Cell, type CommandLine, cellKey, type IncidentState, type SentCommand } from './state.js';
-import type { Choices } from './step.js';
+import { type Choices, HERE } from './step.js';
 
 /** The pure heart: state is what the events say, and nothing else. */
 
@@ -77,6 +77,7 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
         resumes: state.resumes + 1,
         gatesVoidBefore: event.seq,
         paused: false,
+        cells: Object.fromEntries(Object.entries(state.cells).map(([key, cell]) => [key, afterResume(cell)])),
       };
     case 'scenario-chosen':
       // A gate of the scenario before was confirmed for other commands.
@@ -126,6 +127,12 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
 function choose(choices: Choices, { key, value, suggested }: Typed<'chosen'>): Choices {
   const others = (choices.suggested ?? []).filter((one) => one !== key);
   return { ...choices, [key]: value, suggested: suggested === true ? [...others, key] : others };
+}
+
+/** What a task on this machine held died with its process, also where it had ended: it is run again. */
+function afterResume(cell: Cell): Cell {
+  const open = cell.host === HERE && (cell.status === 'begun' || cell.status === 'running');
+  return open ? { ...cell, status: 'begun', sent: [], clear: false } : cell;
 }
 
 function attest(state: IncidentState, event: Typed<'attested'>, at: number): IncidentState {

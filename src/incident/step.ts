@@ -123,6 +123,8 @@ export interface Step {
   readonly dependsOn?: readonly ChoiceKey[];
   /** Choices that cannot change any more once something was sent by this step and not undone. */
   readonly fixes?: readonly ChoiceKey[];
+  /** It judges all hosts together: when one comes back that was left out, it is judged anew. */
+  readonly judgesAll?: boolean;
   /** An observing step that may begin in the background as soon as its inputs are known. */
   readonly early?: boolean;
   readonly milestones?: readonly Milestone[];
@@ -138,6 +140,8 @@ export interface GateSpec {
   typed(context: StepContext): string | undefined;
   does(context: StepContext): string;
   loses(context: StepContext): string;
+  /** What is lost by name, below everything else. */
+  losses?(context: StepContext): readonly string[];
   keeps(context: StepContext): string;
   readonly undo: string;
   /** What must be true, and unchanged, when it is confirmed. Evidence must not carry ages or latencies. */

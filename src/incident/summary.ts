@@ -1,4 +1,5 @@
 import { namesOf } from './cluster.js';
+import { type Loss, lossLines, lossText } from './loss.js';
 import { cellKey, contextOf, type IncidentState, isSettled } from './state.js';
 import { HERE } from './step.js';
 
@@ -22,6 +23,9 @@ export function restoreSummary(state: IncidentState): RestoreSummary {
       `everything written between ${stamp(proof.takenAt * 1000)} and the incident: the backup is of revision ${proof.revision}`,
     );
   }
+  const loss = context.known('compare', 'loss', HERE) as unknown as Loss | undefined;
+  const objects = lossText(loss);
+  if (state.ended?.outcome === 'recovered' && objects !== undefined) lost.push(objects, ...lossLines(loss));
   if (state.ended?.outcome === 'recovered' && proof?.wakes !== undefined && proof.wakes.length > 0) {
     left.push(`look at what began to act by itself when the cluster woke: ${proof.wakes.slice(0, 10).join(', ')}`);
   }

@@ -27,6 +27,8 @@ export interface K3sConfig {
   readonly nodeName?: Setting;
   readonly nodeIp?: Setting;
   readonly dataDir?: Setting;
+  /** Where K3s puts its own snapshots, where that is not `server/db/snapshots`. */
+  readonly snapshotDir?: Setting;
   readonly clusterInit: boolean;
   readonly datastoreEndpoint: boolean;
   readonly etcdS3: boolean;
@@ -148,6 +150,7 @@ export function readK3sConfig(
     ...optional('nodeName', 'node-name'),
     ...optional('nodeIp', 'node-ip'),
     ...optional('dataDir', 'data-dir'),
+    ...optional('snapshotDir', 'etcd-snapshot-dir'),
     ...(token === undefined
       ? {}
       : {

@@ -313,6 +313,7 @@ function hostState(host: HostPlan, clock: Clock, faults: ReadonlySet<FaultName>,
     sudo,
     init: faults.has('openrc') ? 'openrc' : 'systemd',
     killResets: 0,
+    olderK3s: faults.has('older-k3s') && host.name === 'node-1',
     users: ['ops'],
   };
 }

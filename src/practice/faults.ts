@@ -91,6 +91,7 @@ export const FAULTS = [
     name: 'reset-fails-once',
     description: 'The first reset on node-1 is killed after three seconds, as by the kernel for want of memory.',
   },
+  { name: 'older-k3s', description: 'node-1 has K3s v1.32.1, an older minor than the snapshots are from.' },
   { name: 'server-url-in-env', description: 'K3S_URL stands in the service environment file of node-1.' },
   { name: 'slow-start', description: 'K3s takes six times as long on every node.' },
   { name: 'peer-starts-early', description: 'Somebody starts K3s on node-2 every twenty seconds.' },

@@ -48,7 +48,7 @@ export async function getFile(port: GetPort, request: GetRequest): Promise<Got> 
   try {
     await receive(port, request, into, total);
     const got = await into.end();
-    if (request.verify !== false) await compare(port, request, got, total);
+    if (request.verify !== false && request.untilZeros === undefined) await compare(port, request, got, total);
     return got;
   } catch (thrown) {
     await into.discard();
@@ -61,6 +61,8 @@ class Local {
   readonly #hash = createHash('sha256');
   readonly failed = new AbortController();
   bytes = 0;
+  /** How many zeros what was written ends with. */
+  zeros = 0;
   #channel: RunningCommand['channel'] | undefined;
 
   private constructor(
@@ -88,6 +90,9 @@ class Local {
 
   write(chunk: Buffer): void {
     this.bytes += chunk.length;
+    let at = chunk.length;
+    while (at > 0 && chunk[at - 1] === 0) at--;
+    this.zeros = at === 0 ? this.zeros + chunk.length : chunk.length - at;
     this.#hash.update(chunk);
     if (!this.stream.write(chunk)) this.#channel?.pause();
   }
@@ -107,8 +112,12 @@ class Local {
 }
 
 async function receive(port: GetPort, request: GetRequest, into: Local, total: number): Promise<void> {
-  const stop =
-    request.signal === undefined ? into.failed.signal : AbortSignal.any([request.signal, into.failed.signal]);
+  const enough = new AbortController();
+  const stop = AbortSignal.any([
+    into.failed.signal,
+    enough.signal,
+    ...(request.signal === undefined ? [] : [request.signal]),
+  ]);
   let best = -1;
   for (let tries = 0; ; ) {
     const from = into.bytes;
@@ -120,7 +129,9 @@ async function receive(port: GetPort, request: GetRequest, into: Local, total: n
         signal: stop,
         onStart: (running) => into.follow(running),
         onStdout: (chunk) => {
+          if (enough.signal.aborted) return;
           into.write(chunk);
+          if (into.zeros >= (request.untilZeros ?? Number.POSITIVE_INFINITY)) enough.abort();
           request.onProgress?.(into.bytes, Math.max(total, into.bytes));
         },
       });
@@ -129,6 +140,7 @@ async function receive(port: GetPort, request: GetRequest, into: Local, total: n
       return;
     } catch (error) {
       into.failed.signal.throwIfAborted();
+      if (enough.signal.aborted && request.signal?.aborted !== true) return;
       if (!(error instanceof ProblemError) || !isNetworkProblem(error.problem)) throw error;
       tries = into.bytes > best ? 1 : tries + 1;
       best = Math.max(best, into.bytes);

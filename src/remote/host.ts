@@ -61,6 +61,11 @@ export interface GetRequest {
   readonly file: string;
   /** Compare with the host's own sha256sum. Default true; false for a file that is being written to all the time. */
   readonly verify?: boolean;
+  /**
+   * Ends the copy after this many zeros in a row: for a file that is made long beforehand and filled from its beginning, as etcd's log is.
+   * What comes after them is not fetched, so it cannot be verified.
+   */
+  readonly untilZeros?: number;
   readonly signal?: AbortSignal;
   onProgress?(done: number, total: number): void;
 }

@@ -23,6 +23,19 @@ export function staleCells(steps: readonly Step[], state: IncidentState, key: Ch
   return Object.values(state.cells).filter((cell) => stale.has(cell.step) && cell.status !== 'waiting');
 }
 
+/** Judgements over all hosts that count no longer when a host comes back, as long as nothing was done on them. */
+export function judgedAnew(steps: readonly Step[], state: IncidentState): Cell[] {
+  const judging = steps.filter((step) => step.judgesAll === true);
+  return Object.values(state.cells).filter((cell) =>
+    judging.some((step) => {
+      const acted = step.holdsUntil?.some((id) =>
+        Object.values(state.cells).some((one) => one.step === id && one.sent.length > 0 && one.status !== 'undone'),
+      );
+      return step.id === cell.step && cell.status !== 'waiting' && acted !== true;
+    }),
+  );
+}
+
 /** Suggestions that change something: never over a choice made by hand, never after it was acted upon. */
 export function suggestions(
   steps: readonly Step[],

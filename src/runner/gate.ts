@@ -21,6 +21,7 @@ export function gateView(scenario: Scenario, state: IncidentState, id: string): 
     })),
     does: spec.does(context),
     loses: spec.loses(context),
+    losses: spec.losses?.(context) ?? [],
     keeps: spec.keeps(context),
     undo: spec.undo,
     commands: behind.flatMap(({ step, host, context: own }) =>

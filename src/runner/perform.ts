@@ -1,6 +1,6 @@
 import type { Progress } from '../incident/attention.js';
 import type { Command } from '../incident/command.js';
-import type { Payload, Trouble } from '../incident/event.js';
+import type { Offer, Payload, Trouble } from '../incident/event.js';
 import type { Json } from '../incident/json.js';
 import { type Cell, cellKey, contextOf, type IncidentState } from '../incident/state.js';
 import type { Judgement, Scenario, Step } from '../incident/step.js';
@@ -113,7 +113,13 @@ function endWell(work: Work, step: Step, host: string, when: 'before' | 'after',
   });
 }
 
-function endBadly(work: Work, step: Step, host: string, outcome: 'failed' | 'doubt', judgement: Judgement): void {
+function endBadly(
+  work: Work,
+  step: Step,
+  host: string,
+  outcome: 'failed' | 'doubt',
+  judgement: Judgement & { readonly offer?: Offer },
+): void {
   const cell = work.state().cells[cellKey(step.id, host)];
   const evidence = judgement.evidence.map((line) => work.ports.redact(line));
   const trouble: Trouble = {
@@ -126,6 +132,7 @@ function endBadly(work: Work, step: Step, host: string, outcome: 'failed' | 'dou
         : 'Look at the journal, then retry or undo.'),
     lookup: [...(judgement.lookup ?? []), ...step.lookup],
     ...(judgement.handOver === undefined ? {} : { handOver: judgement.handOver }),
+    ...(judgement.offer === undefined ? {} : { offer: judgement.offer }),
   };
   work.append({
     type: 'step-ended',
@@ -282,11 +289,21 @@ async function fail(decision: Extract<Doing, { do: 'fail' }>, work: Work): Promi
 }
 
 /** The problem a task on this machine ended with. */
-function problemOf(result: Json | undefined): { what: string; left?: string; next: string } | undefined {
+function problemOf(result: Json | undefined): { what: string; left?: string; next: string; offer?: Offer } | undefined {
   if (typeof result !== 'object' || result === null || Array.isArray(result)) return undefined;
-  const { what, left, next } = result as Record<string, Json | undefined>;
+  const { what, left, next, offer } = result as Record<string, Json | undefined>;
   if (typeof what !== 'string' || typeof next !== 'string') return undefined;
-  return { what, next, ...(typeof left === 'string' ? { left } : {}) };
+  return {
+    what,
+    next,
+    ...(typeof left === 'string' ? { left } : {}),
+    ...(isOffer(offer) ? { offer } : {}),
+  };
+}
+
+function isOffer(value: unknown): value is Offer {
+  const { key, value: chosen, because } = (value ?? {}) as { [K in keyof Offer]?: unknown };
+  return (key === 'snapshot' || key === 'primary') && typeof chosen === 'string' && typeof because === 'string';
 }
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1)?.trim() ?? '';

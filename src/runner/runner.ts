@@ -5,7 +5,7 @@ import { fold, foldAll } from '../incident/fold.js';
 import { cellKey, contextOf, type IncidentState } from '../incident/state.js';
 import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { undoScenario } from '../incident/undo.js';
-import { lockedBy, mayHandOver, staleCells, suggestions } from './choices.js';
+import { judgedAnew, lockedBy, mayHandOver, staleCells, suggestions } from './choices.js';
 import { type Decision, decide } from './decide.js';
 import { type GateAnswer, Gatekeeper } from './gatekeeper.js';
 import { perform } from './perform.js';
@@ -117,7 +117,11 @@ export class Runner {
     const { fenced, left } = this.#state.choices;
     const out = fenced.includes(host) || left.includes(host);
     // The first thing that happens to a server that comes back is that it is held: it may run the old cluster.
-    if (facts.reachable && out && this.#state.ended === undefined) this.#append({ type: 'host-came-back', host });
+    if (facts.reachable && out && this.#state.ended === undefined) {
+      this.#append({ type: 'host-came-back', host });
+      for (const cell of judgedAnew(this.#steps(), this.#state))
+        this.#append({ type: 'answered', step: cell.step, host: cell.host, choice: 'retry' });
+    }
     this.pump();
   }
 

@@ -1,8 +1,8 @@
+import { crc32c, crcHex } from '../base/crc32c.js';
 import { inertLine } from '../base/inert.js';
 import type { Meta } from './bolt-meta.js';
 import { BoltWalk, type Entry, type EntrySink } from './bolt-walk.js';
 import type { Breath } from './breathe.js';
-import { crc32c, crcHex } from './crc32c.js';
 import type { Findings } from './findings.js';
 import { emptyRevision, type Revision, readRevision } from './mvcc.js';
 import type { RandomReader } from './reader.js';

@@ -17,7 +17,7 @@ export {
   verdictOf,
 } from './proof.js';
 export { type ProofProgress, type ProveOptions, prove } from './prove.js';
-export { compareSurvivors, readSurvivor, type Survivor } from './survivor.js';
+export { compareSurvivors, type MemberCopy, readSurvivor, type Survivor } from './survivor.js';
 export { compareVersions } from './taken-at.js';
 export { parseToken, shortHash, tokenHash } from './token.js';
 export type { NamedToken } from './token-proof.js';

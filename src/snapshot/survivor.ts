@@ -16,17 +16,21 @@ export interface Survivor {
   readonly startable: boolean;
 }
 
+/** Where a copy of a member lies: its database, and the log files that follow an index (see {@link walsAfter}), fetched when they are asked for. */
+export interface MemberCopy {
+  readonly db: string;
+  wals(after: number | undefined): Promise<readonly string[]>;
+}
+
 /**
- * Reads a copy of `member/snap/db` and of the log files that follow it ({@link walsAfter}). Only a file out of reach throws
- * ({@link ProblemError}); damage is an answer.
+ * Reads a copy of `member/snap/db` and of the log that goes on from it. Only a file out of reach throws ({@link ProblemError}); damage is
+ * an answer.
  */
-export async function readSurvivor(
-  copy: { readonly db: string; readonly wals: readonly string[] },
-  options: Omit<ProveOptions, 'as'> = {},
-): Promise<Survivor> {
-  const proof = await prove(copy.db, { ...options, as: 'survivor' });
+export async function readSurvivor(copy: MemberCopy, options: Omit<ProveOptions, 'as'> = {}): Promise<Survivor> {
+  const proof = await prove(copy.db, { name: 'db', ...options, as: 'survivor' });
   const consistentIndex = indexOf(proof.consistentIndex);
-  const wal = copy.wals.length === 0 ? null : await readWal(copy.wals, { consistentIndex, signal: options.signal });
+  const wals = await copy.wals(consistentIndex);
+  const wal = wals.length === 0 ? null : await readWal(wals, { consistentIndex, signal: options.signal });
   const highest = (...all: (number | null | undefined)[]): number | null => {
     const known = all.filter((one) => one !== null && one !== undefined);
     return known.length === 0 ? null : Math.max(...known);

@@ -1,4 +1,4 @@
-import { crc32c } from './crc32c.js';
+import { crc32c } from '../base/crc32c.js';
 import { field, type Span } from './protobuf.js';
 import type { RandomReader } from './reader.js';
 

@@ -117,6 +117,27 @@ describe('snapshots on servers', () => {
     );
   });
 
+  it('are found where the configuration of K3s puts them, and where they lay before', async () => {
+    const elsewhere = {
+      '/etc/rancher/k3s/config.yaml.d/20-backups.yaml': 'etcd-snapshot-dir: /backups/k3s/\n',
+      [`/backups/k3s/${REAL.s3}`]: realSnapshot('s3'),
+      [`${SNAPSHOTS}/${REAL.s1}`]: realSnapshot('s1'),
+    };
+    const unit = {
+      'systemctl show':
+        'LoadState=loaded\nExecStart={ path=/k3s ; argv[]=/k3s server --etcd-snapshot-dir=/mnt/snaps ; ignore_errors=no }\n',
+      [`/mnt/snaps/${REAL.s3}`]: realSnapshot('s3'),
+    };
+    const { desk } = makeDesk({ bucket: false, files: { cp1: elsewhere, cp2: unit }, token: TOKEN });
+    const { backups } = await desk.list(signal);
+    expect(backups.map((one) => `${one.place.holder} ${one.place.at}`)).toEqual([
+      `cp1 /backups/k3s/${REAL.s3}`,
+      `cp2 /mnt/snaps/${REAL.s3}`,
+      `cp1 ${SNAPSHOTS}/${REAL.s1}`,
+    ]);
+    expect(await desk.run(fetchTask(`cp1:${REAL.s3}`), signal, () => {})).toMatchObject({ ok: true });
+  });
+
   it('a source that fails is a remark; what bucket and folder hold is told before servers have answered', async () => {
     const { desk } = makeDesk({ bucket: { bucket: 'not-there' }, files: { cp1: onServer } });
     const { backups, remarks } = await desk.list(signal);
@@ -252,9 +273,37 @@ describe('tokens on hosts', () => {
     expect(done.text).toContain(`filed under ${OPENER}`);
     expect(done.text).toContain(`A token at hand opens ${older}: choose one of these.`);
     expect(done.text).toContain('Not asked, because they do not answer: cp2');
+    expect(done.result).toMatchObject({
+      offer: { key: 'snapshot', value: older, because: expect.stringMatching(/^a token at hand opens it, taken 2026/) },
+    });
     expect(done.text).not.toMatch(/old-token|wrong(?!-)\b/);
     expect(s3.requests.filter((one) => one.method === 'GET' && one.url.includes(older))).toEqual([]);
     expect(readdirSync(spool)).toEqual([]);
+    s3.objects.clear();
+  });
+});
+
+describe('a backup that proves bad', () => {
+  it('comes with the next best one, each refused once, and none where it could not be reached', async () => {
+    const bad = Buffer.from(realSnapshot('s3'));
+    bad[9000] = (bad[9000] ?? 0) ^ 1;
+    const [newest, newer] = ['etcd-snapshot-cp9-1795342900', 'etcd-snapshot-cp9-1795342800'];
+    s3.put(`k3s/${newest}`, bad);
+    s3.put(`k3s/${newer}`, bad);
+    const { desk } = makeDesk({ files: { cp1: { [`${SNAPSHOTS}/${REAL.s3}`]: realSnapshot('s3') } }, token: TOKEN });
+    await desk.list(signal);
+    const offerOf = async (id: string) => {
+      const done = await desk.run(fetchTask(id), signal, () => {});
+      return done.ok ? 'proven' : (done.result as { offer?: { value: string; because: string } }).offer;
+    };
+    expect(await offerOf(newest)).toMatchObject({
+      value: newer,
+      because: expect.stringMatching(/^the newest other one/),
+    });
+    // Nothing else lies outside the servers.
+    expect(await offerOf(newer)).toMatchObject({ value: `cp1:${REAL.s3}` });
+    expect(await offerOf(`cp1:${REAL.s3}`)).toBe('proven');
+    expect(await offerOf('not-there.db')).toBeUndefined();
     s3.objects.clear();
   });
 });

@@ -23,6 +23,7 @@ const gate = (typed: string | undefined, ok = true): GateView => ({
   commands: [],
   facts: [{ title: 'fact', host: 'node-1', ok, text: '' }],
   changed: [],
+  losses: [],
 });
 
 const SHOWN = 1_000;

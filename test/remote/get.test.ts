@@ -74,6 +74,21 @@ describe('get', () => {
     expect(skips[1]).toBeGreaterThan(0);
   });
 
+  it('ends where a file that was made long beforehand holds nothing more', async () => {
+    const bytes = randomBytes(2_000_000);
+    const { server, host, path, file } = await bench(bytes);
+    truncateSync(path, 300_000_000);
+    const got = await host.get({ path, file, root: true, untilZeros: 1_000_000 });
+    expect(got.bytes).toBeGreaterThanOrEqual(3_000_000);
+    expect(got.bytes).toBeLessThan(30_000_000);
+    expect(readFileSync(file).subarray(0, bytes.length).equals(bytes)).toBe(true);
+    expect(statSync(file).size).toBe(got.bytes);
+    expect(server.connections).toBe(1);
+    // A file without such a rest comes whole.
+    truncateSync(path, 2_500_000);
+    expect((await host.get({ path, file: `${file}2`, untilZeros: 1_000_000 })).bytes).toBe(2_500_000);
+  });
+
   it('a file that changes meanwhile is not kept, unless it is known to', async () => {
     const bytes = randomBytes(500_000);
     const { server, host, path, file } = await bench(bytes);

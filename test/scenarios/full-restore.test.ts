@@ -145,6 +145,27 @@ describe('a full restore', () => {
     await recovers(3);
     expect(cell('aside', 'node-2')?.evidence.join()).toContain('etcd.pre-rejoin-');
   });
+
+  test('says by name what it throws away, at the reset gate and in the report', async () => {
+    await begun();
+    const { runner } = rig;
+    runner.begin();
+    await rig.play(() => runner.attention.kind === 'gate' && runner.attention.gate === 'reset');
+    const gate = await runner.openGate();
+    expect(gate.loses).toContain('2 objects made since are gone, 1 go back to older content');
+    expect(gate.losses).toEqual([
+      'gone: 2 deployments.apps',
+      '· deployments.apps shop/web',
+      '· deployments.apps shop/cart',
+      'back to older content: 1 secrets',
+      '· secrets shop/key',
+      'not listed: 7 Events and Leases',
+      'node-1: its data is damaged and was not compared',
+    ]);
+    runner.cancelGate();
+    await recovers(3);
+    expect(restoreSummary(runner.state).lost.join('\n')).toContain('· deployments.apps shop/web');
+  });
 });
 
 describe('what cannot be restored is refused before anything changes', () => {
@@ -177,6 +198,28 @@ describe('what cannot be restored is refused before anything changes', () => {
       const wrong = attention.kind === 'gate' ? attention.open?.facts.filter((fact) => !fact.ok) : [];
       expect(wrong?.map((fact) => fact.text).join()).toMatch(why);
     });
+  });
+
+  test('an older K3s than the snapshot’s, unless its version is typed at both gates', async () => {
+    await begun(['older-k3s']);
+    const { runner } = rig;
+    expect(cell('fetch', 'here')?.status).toBe('done');
+    for (const gate of ['stop', 'reset']) {
+      if (gate === 'stop') runner.begin();
+      await rig.play(() => runner.attention.kind === 'gate' && runner.attention.gate === gate);
+      const open = await runner.openGate();
+      expect(open).toMatchObject({
+        typed: 'v1.32.1+k3s1',
+        loses: expect.stringContaining('is OLDER than the snapshot'),
+      });
+      expect(await runner.confirmGate(undefined)).toBe('mistyped');
+      expect(await runner.confirmGate('node-1')).toBe('mistyped');
+      runner.cancelGate();
+    }
+    await recovers(3);
+    const shown = rig.events.filter((event) => event.type === 'gate-shown' && event.gate === 'reset');
+    expect(shown.at(-1)).toMatchObject({ typed: 'v1.32.1+k3s1' });
+    expect(shown.flatMap((event) => (event.type === 'gate-shown' ? event.facts : [])).join()).toContain('OLDER');
   });
 
   test('a server without K3s can be left out', async () => {

@@ -1,8 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { deleting, putting, WalWriter } from '../../src/practice/k3s/wal.js';
 import {
   compareSurvivors,
+  type MemberCopy,
   readSurvivor,
   readWal,
   type Survivor,
@@ -12,7 +14,6 @@ import {
 import { hasEtcd, startEtcd } from '../support/etcd.js';
 import { seeded } from '../support/mutations.js';
 import { put, scratch } from '../support/snapshots.js';
-import { deleting, putting, WalWriter } from '../support/wal-writer.js';
 
 const NAME = (sequence: number, index: number): string =>
   `${sequence.toString(16).padStart(16, '0')}-${index.toString(16).padStart(16, '0')}.wal`;
@@ -147,11 +148,11 @@ describe.skipIf(!hasEtcd())('what a real etcd left when it was killed', () => {
 });
 
 /** The files of a member, as they would be fetched. */
-function member(directory: string): { db: string; wals: string[] } {
+function member(directory: string): MemberCopy {
   const wal = join(directory, 'member/wal');
   return {
     db: join(directory, 'member/snap/db'),
-    wals: walsAfter(readdirSync(wal), undefined).map((name) => join(wal, name)),
+    wals: async (after) => walsAfter(readdirSync(wal), after).map((name) => join(wal, name)),
   };
 }
 

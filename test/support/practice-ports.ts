@@ -11,6 +11,7 @@ import { SurvivorDesk } from '../../src/cli/survivor-desk.js';
 import { tasksOf } from '../../src/cli/tasks.js';
 import type { Cluster } from '../../src/incident/cluster.js';
 import type { Json } from '../../src/incident/json.js';
+import type { Loss } from '../../src/incident/loss.js';
 import { createPracticeCluster, type PracticeCluster } from '../../src/practice/cluster.js';
 import { snapshot } from '../../src/practice/data.js';
 import { HOSTS, TOKEN } from '../../src/practice/node/layout.js';
@@ -46,6 +47,23 @@ function spool(): string {
   return spoolFolder;
 }
 
+/** What a comparison with the servers' own data would say: nothing is copied from practice nodes in this process. */
+export const LOSS: Loss = {
+  host: 'node-2',
+  revision: 4_000,
+  gone: {
+    count: 2,
+    byKind: [['deployments.apps', 2]],
+    names: ['deployments.apps shop/web', 'deployments.apps shop/cart'],
+  },
+  older: { count: 1, byKind: [['secrets', 1]], names: ['secrets shop/key'] },
+  back: { count: 0, byKind: [], names: [] },
+  folded: 7,
+  inLog: 0,
+  sameCluster: true,
+  remarks: ['node-1: its data is damaged and was not compared'],
+};
+
 let proven: Promise<ProvenBackup> | undefined;
 
 /** The newest backup of the practice bucket, really proven, once per process. */
@@ -77,6 +95,7 @@ async function proveOnce(): Promise<ProvenBackup> {
     caHash: proof.caHash,
     identity: 'this-cluster',
     nodes: proof.nodes.map((node) => ({ name: node.name, version: node.kubeletVersion ?? '' })),
+    k3sVersion: proof.k3sVersion,
     objects: proof.objects,
     warnings: [],
     wakes: [],
@@ -108,6 +127,7 @@ export function practicePorts(
   fetched: Set<string> = new Set(),
 ): PracticePorts {
   const sent: { host: string; argv: readonly string[] }[] = [];
+  const compared = new Set<string>();
   const hosts = new Map(
     [...cluster.nodes.keys()].map((name) => [
       name,
@@ -146,6 +166,12 @@ export function practicePorts(
       backup: {
         run: async (task) => {
           const name = String(task.input.snapshot);
+          if (task.task.startsWith('backup.compare')) {
+            if (task.task === 'backup.compare') compared.add(name);
+            return compared.has(name)
+              ? { ok: true, result: LOSS as unknown as Json, text: JSON.stringify(LOSS) }
+              : { ok: false, result: null, text: 'not compared yet' };
+          }
           if (task.task === 'backup.have' && !fetched.has(name))
             return { ok: false, result: null, text: 'not proven yet' };
           if (task.task === 'backup.fetch') {

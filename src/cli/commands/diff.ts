@@ -1,11 +1,11 @@
-import { mkdir } from 'node:fs/promises';
 import { inertLine } from '../../base/inert.js';
 import { EXIT, ProblemError } from '../../base/problem.js';
 import type { Inventory } from '../../inventory/types.js';
-import { showUnit, statFile } from '../../k3s/ask.js';
+import { showUnit } from '../../k3s/ask.js';
 import { k3sPaths } from '../../k3s/paths.js';
 import { parseUnit } from '../../k3s/systemd.js';
-import { type DiffEntry, diffSnapshots, type SnapshotDiff } from '../../snapshot/index.js';
+import { type DiffEntry, diffSnapshots, readSurvivor, type SnapshotDiff } from '../../snapshot/index.js';
+import { beyondText, RemoteMember } from '../member-copy.js';
 import { err, json, out } from '../output.js';
 import { refusal } from '../proven.js';
 import {
@@ -30,8 +30,8 @@ const TRIES = 3;
 
 interface Side {
   readonly name: string;
-  /** What speaks against taking it for more than it is. */
-  readonly notes: readonly string[];
+  /** What speaks against taking it for more than it is, said once it was read. */
+  notes(): Promise<readonly string[]>;
   /** Gives a file to read; asked again when the file was torn. */
   file(): Promise<string>;
   readonly live: boolean;
@@ -49,7 +49,7 @@ export async function diffCommand(a: string, b: string, options: DiffOptions): P
       const sides = [await sideOf(a, port), await sideOf(b, port)] as const;
       const diff = await compare(sides, signal);
       line.clear();
-      const notes = sides.flatMap((side) => side.notes);
+      const notes = (await Promise.all(sides.map((side) => side.notes()))).flat();
       if (options.json) json({ ...diff, notes });
       else print(diff);
       for (const note of notes) err(note);
@@ -76,7 +76,7 @@ async function isPlain(name: string): Promise<boolean> {
 }
 
 async function sideOf(name: string, port: Port): Promise<Side> {
-  if (await isPlain(name)) return { name, notes: [], live: false, file: async () => name };
+  if (await isPlain(name)) return { name, notes: none, live: false, file: async () => name };
   const host = /^live:(.+)$/.exec(name)?.[1];
   if (host !== undefined) return liveSide(host, port);
   const { desk } = port.opened;
@@ -84,7 +84,7 @@ async function sideOf(name: string, port: Port): Promise<Side> {
   const hooks = { signal: port.signal, onProgress: port.progress };
   const { proof, file } = await desk.prove(backup, { withoutTokens: true }, hooks);
   if (file === undefined) throw refusal(backup.id, proof, [], undefined);
-  return { name: backup.id, notes: [], live: false, file: async () => file };
+  return { name: backup.id, notes: none, live: false, file: async () => file };
 }
 
 /** A survivor's own database, streamed to this machine; nothing is written on the host. */
@@ -103,37 +103,34 @@ async function liveSide(name: string, { inventory, opened, spool, signal, progre
   }
   const host = opened.hosts.get(name);
   const paths = k3sPaths(about.dataDir, about.service);
-  const path = `${paths.etcd}/member/snap/db`;
   const unit = await host.exec({ argv: showUnit(paths.unit), root: true, signal });
-  const there = await host.exec({ argv: statFile(path), root: true, signal });
-  if (there.code !== 0) {
-    throw new ProblemError({
-      id: 'no-database',
-      what: `There is no etcd database: ${inertLine(there.stderr.trim(), 200)}.`,
-      where: name,
-      left: 'Nothing was changed.',
-      next: 'Compare with a server that has one: blackstart status shows which.',
-    });
-  }
   const running = ['active', 'activating', 'deactivating'].includes(parseUnit(unit.stdout).active);
-  const notes = [
-    `live:${name} is what etcd had last committed to its file; what only its write-ahead log holds is not in it.`,
-    ...(running
-      ? [
-          `K3s runs on ${name}: the file may have been copied in the middle of a write, so single objects may be missing or old.`,
-        ]
-      : []),
-  ];
-  let tries = 0;
-  await mkdir(spool, { recursive: true, mode: 0o700 });
-  const file = async (): Promise<string> => {
-    const to = `${spool}/live-${name}-${tries++}`;
-    const onProgress = (done: number, total: number): void => progress({ stage: 'fetch', done, total });
-    await host.get({ path, root: true, file: to, verify: !running, signal, onProgress });
-    return to;
+  const onProgress = (done: number, total: number): void => progress({ stage: 'fetch', done, total });
+  const member = new RemoteMember({ host, name, etcd: paths.etcd, spool, signal, running, onProgress });
+  let last: string | undefined;
+  return {
+    name: `live:${name}`,
+    live: running,
+    file: async () => {
+      last = await member.database();
+      return last;
+    },
+    notes: async () => {
+      const survivor = last === undefined ? undefined : await readSurvivor(member.copy(last), { signal });
+      const beyond = survivor === undefined ? undefined : beyondText(survivor);
+      return [
+        ...(beyond === undefined ? [] : [`live:${name} is what etcd has in its database; ${beyond}.`]),
+        ...(running
+          ? [
+              `K3s runs on ${name}: the file may have been copied in the middle of a write, so single objects may be missing or old.`,
+            ]
+          : []),
+      ];
+    },
   };
-  return { name: `live:${name}`, notes, live: running, file };
 }
+
+const none = async (): Promise<readonly string[]> => [];
 
 async function compare([a, b]: readonly [Side, Side], signal: AbortSignal): Promise<SnapshotDiff> {
   for (let tries = 1; ; tries++) {

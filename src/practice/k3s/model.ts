@@ -9,6 +9,8 @@ import { log, play, speakLines } from './speak.js';
 
 /** How K3s says its version (`a-healthy/node-1.k3s-version.out`). */
 export const VERSION_TEXT = 'k3s version v1.35.0+k3s1 (00000000)\ngo version go1.26.8\n';
+/** Recorded in `k3s-1.32/00-version.out`. */
+export const OLDER_VERSION_TEXT = 'k3s version v1.32.1+k3s1 (00000000)\ngo version go1.26.8\n';
 export const VERSION = 'v1.35.0+k3s1';
 
 /** A new process that has not begun yet. */

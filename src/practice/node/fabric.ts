@@ -2,10 +2,10 @@ import { snapshot, snapshotObjects } from '../data.js';
 import { clusterId, memberId } from '../k3s/ids.js';
 import { bootstrapKeys, checkSnapshot } from '../k3s/image.js';
 import type { BeginFrom, EtcdPort, K3sState, Lineage, Member, Supervisor, WalRecord } from '../k3s/ports.js';
+import { WalWriter } from '../k3s/wal.js';
 import type { Files } from './files.js';
 import type { NodeState, World } from './state.js';
 import type { Timeline } from './time.js';
-import { walBytes, walMember } from './wal.js';
 
 /** etcd's write-ahead log as preallocated on disk (`a-healthy/node-1.ls-server.out`). */
 const WAL_SIZE = 64_000_000;
@@ -63,7 +63,7 @@ export class Fabric implements EtcdPort {
   read(dir: string): WalRecord | undefined {
     const path = `${dir}/member/wal/0000000000000000-0000000000000000.wal`;
     if (!this.files().exists(path)) return undefined;
-    const found = walMember(this.files().head(path, 4096));
+    const found = memberOf(this.files().head(path, 4096));
     return found === undefined || !this.#world.lineages.has(found.lineage) ? undefined : found;
   }
 
@@ -195,6 +195,22 @@ export class Fabric implements EtcdPort {
   }
 }
 
+/** How many entries the log holds before the last one the database took over. */
+const ENTRIES = 4;
+
+/** A member's log as etcd writes it; which history it is of stands in a field where no other reader looks. */
+function logOf({ lineage, member }: WalRecord, index: number): Uint8Array {
+  const writer = new WalWriter().begin(`lineage=${lineage} member=${member}\n`);
+  for (let at = Math.max(1, index - ENTRIES + 1); at <= index; at++) writer.entry(at, 2, Buffer.alloc(0));
+  return writer.state(2, index).file(0);
+}
+
+/** Which history and member a log is of; undefined when it is no log of the model's. */
+function memberOf(head: Uint8Array): WalRecord | undefined {
+  const [, lineage, member] = /lineage=(\S+) member=([0-9a-f]{16})\n/.exec(Buffer.from(head).toString('latin1')) ?? [];
+  return lineage === undefined || member === undefined ? undefined : { lineage, member };
+}
+
 /** Writes `db/etcd` as etcd leaves it: config, name, snap/db and a preallocated log (`a-healthy/node-1.ls-server.out`). */
 export function writeDataDir(files: Files, dir: string, wal: WalRecord, image: Uint8Array, lineage: Lineage): void {
   const member = lineage.members.find((one) => one.id === wal.member);
@@ -204,8 +220,7 @@ export function writeDataDir(files: Files, dir: string, wal: WalRecord, image: U
   const db = `${dir}/member/snap/db`;
   files.write(db, image, 0o600, Math.max(DB_SIZE, image.length));
   const log = `${dir}/member/wal/0000000000000000-0000000000000000.wal`;
-  const { clusterId } = lineage;
-  files.write(log, walBytes({ ...wal, clusterId, index: contentOf(image).index, term: 2 }), 0o600, WAL_SIZE);
+  files.write(log, logOf(wal, contentOf(image).index), 0o600, WAL_SIZE);
   const url = `https://${member?.ip ?? '127.0.0.1'}`;
   files.write(
     `${dir}/config`,

@@ -112,6 +112,8 @@ export interface NodeState {
   init: 'systemd' | 'openrc';
   /** How many resets are still to be killed in the middle here. */
   killResets: number;
+  /** K3s here is the recorded v1.32.1 by name; it behaves as the one model does. */
+  olderK3s: boolean;
   /** Users who may log in besides root. */
   readonly users: string[];
 }

@@ -1,4 +1,4 @@
-import { VERSION_TEXT } from '../k3s/model.js';
+import { OLDER_VERSION_TEXT, VERSION_TEXT } from '../k3s/model.js';
 import { readOptions } from '../k3s/options.js';
 import { shortTime } from '../k3s/speak.js';
 import type { PracticeNode } from '../node/node.js';
@@ -161,7 +161,7 @@ export const k3s: Program = async (node, run) => {
       return longRunning(node, run);
     case '--version':
     case '-v':
-      await run.output.out(VERSION_TEXT);
+      await run.output.out(node.state.olderK3s ? OLDER_VERSION_TEXT : VERSION_TEXT);
       return 0;
     case 'kubectl':
       return kubectl(node, { ...run, argv: ['kubectl', ...rest] });

@@ -1,4 +1,4 @@
-import { crc32c } from '../../src/snapshot/crc32c.js';
+import { crc32c } from '../../base/crc32c.js';
 
 /** A protobuf field: numbers as varints, the rest as bytes. */
 export function pb(number: number, value: number | Buffer | string): Buffer {
@@ -18,12 +18,12 @@ export class WalWriter {
   #crc = 0;
   #records: Buffer[] = [];
 
-  /** Begins a file: the sum so far, and the metadata. */
-  begin(): this {
+  /** Begins a file: the sum so far, and the metadata; `about` goes into it where no reader looks. */
+  begin(about = ''): this {
     this.#records = [];
     const crc = Buffer.concat([pb(1, 4), pb(2, this.#crc >>> 0)]);
     this.#records.push(framed(crc));
-    return this.#record(1, Buffer.concat([pb(1, 1), pb(2, 2)]));
+    return this.#record(1, Buffer.concat([pb(1, 1), pb(2, 2), ...(about === '' ? [] : [pb(15, about)])]));
   }
 
   entry(index: number, term: number, data: Buffer, type = 0): this {
