@@ -53,6 +53,16 @@ export class RunRecord {
     return this.#head;
   }
 
+  /** Entries after a position, those not yet on disk included. */
+  rowsAfter(seq: number): Row[] {
+    const waiting = this.#unwritten.filter((row) => row.seq > seq);
+    try {
+      return [...readRows(this.#db, seq).filter((row) => !waiting.some((one) => one.seq === row.seq)), ...waiting];
+    } catch {
+      return waiting;
+    }
+  }
+
   append(payload: Payload): IncidentEvent {
     const seq = this.#seq + 1;
     const event = {
@@ -93,8 +103,8 @@ export class RunRecord {
   }
 }
 
-export function readRows(db: Db): Row[] {
-  return db.prepare<[], Row>('SELECT seq, body, hash FROM event ORDER BY seq').all();
+export function readRows(db: Db, after = 0): Row[] {
+  return db.prepare<[number], Row>('SELECT seq, body, hash FROM event WHERE seq > ? ORDER BY seq').all(after);
 }
 
 /** The events of rows. One whose text is damaged is kept as an event of no known type, in its place: the rest must still be read. */

@@ -42,11 +42,35 @@ export function readRun(path: string): { events: AnyEvent[]; chain: ChainVerdict
   }
 }
 
+/** Entries after a position, for whoever follows a run that another process writes; none where they cannot be read just now. */
+export function rowsAfter(path: string, seq: number): AnyEvent[] {
+  try {
+    const db = openForReading(path);
+    try {
+      return eventsOf(readRows(db, seq));
+    } finally {
+      db.close();
+    }
+  } catch {
+    return [];
+  }
+}
+
 /** The newest run of a cluster that has not ended, for resuming. Files that cannot be read are left out. */
-export function unfinishedRun(stateDir: string, cluster: string): RunSummary | undefined {
+export function unfinishedRun(
+  stateDir: string,
+  cluster: string,
+  fits: (state: IncidentState) => boolean = () => true,
+): RunSummary | undefined {
   for (const run of listRuns(stateDir)) {
     const state = stateOf(run);
-    if (state !== undefined && state.cluster.name === cluster && state.ended === undefined && state.begun)
+    if (
+      state !== undefined &&
+      state.cluster.name === cluster &&
+      state.ended === undefined &&
+      state.begun &&
+      fits(state)
+    )
       return { ...run, state };
   }
   return undefined;
