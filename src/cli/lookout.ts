@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import { type Holder, holderText, isStale, silence } from '../incident/acting.js';
+import { type Holder, holderText, isStale, silence, clock as when } from '../incident/acting.js';
 import type { AnyEvent } from '../incident/event.js';
 import { foldAll } from '../incident/fold.js';
 import { journalDir, pieceName } from '../papers/places.js';
@@ -64,7 +64,7 @@ export class Lookout {
       if (runner.observing === undefined)
         runner.observe(`${holderText(holder)} acts on this cluster. This console only looks.`);
       this.#followed = holder;
-      says(`${holderText(holder)} acts`);
+      says(`${holder.operator} on ${holder.machine} acts, since ${when(holder.since)}`);
       return this.#follow(holder);
     }
     if (this.#followed !== undefined) {

@@ -86,6 +86,8 @@ async function showScreen(session: Session, intents: Intents, left: Promise<void
 function sayGoodbye(session: Session, drill: boolean): void {
   const { runId, begun, ended } = session.runner.state;
   if (!begun) return;
+  if (session.runner.observing !== undefined)
+    return out(`Run ${runId} goes on without this console: ${session.runner.observing}`);
   if (ended === undefined && drill) out(`Practice run ${runId} was left unfinished; its cluster is gone.`);
   else if (ended === undefined)
     out(
