@@ -43,6 +43,8 @@ export function silence(seconds: number): string {
   return `${Math.round(seconds / 3600)} h`;
 }
 
+export type Readiness = 'fresh' | 'told' | 'certain';
+
 export type Taken =
   | { readonly kind: 'ours'; readonly on: readonly string[]; readonly without: readonly Without[] }
   | { readonly kind: 'held'; readonly by: Holder }
@@ -56,9 +58,9 @@ export interface RightPort {
   /** Takes it from this holder, unless another has it by now. */
   takeFrom(holder: Holder): Promise<Taken>;
   /**
-   * Brings journal and papers on the servers up to date and makes sure that nobody else has taken the right.
-   * @param thorough wait for both; else only where the last look is too long ago
-   * @returns who has it now, where it was lost
+   * Before something is sent. `fresh`: looks at the lock where the last look is too long ago. `told`: what was recorded stands in the
+   * journal on the servers. `certain`: that, the papers, and the lock looked at just now.
+   * @returns who has the right now, where it was lost
    */
-  ready(thorough: boolean): Promise<Holder | undefined>;
+  ready(how: Readiness): Promise<Holder | undefined>;
 }

@@ -86,3 +86,12 @@ export const readJournal = (directory: string, piece = ''): string[] => [
   directory,
   piece,
 ];
+
+/** Writes standard input to a file of its owner's, whole or not at all. */
+export const pourCommand = (path: string): string[] => [
+  'sh',
+  '-c',
+  'umask 077; mkdir -p "$(dirname "$1")" && cat > "$1.part" && mv "$1.part" "$1"',
+  'sh',
+  path,
+];

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.js';
 import { toProblem } from '../base/problem.js';
-import { type Holder, isStale, type RightPort, type Taken, type Without } from '../incident/acting.js';
+import { type Holder, isStale, type Readiness, type RightPort, type Taken, type Without } from '../incident/acting.js';
 import { journalDir, pieceName } from './places.js';
 import {
   type JournalRow,
@@ -14,7 +14,7 @@ import {
   parseLock,
   rowsOf,
 } from './read.js';
-import { LOCK_PATH, LOCK_SCRIPT, lockCommand } from './script.js';
+import { LOCK_PATH, LOCK_SCRIPT, lockCommand, pourCommand } from './script.js';
 
 export interface Paper {
   readonly path: string;
@@ -118,15 +118,17 @@ export class Site implements RightPort {
     return this.take();
   }
 
-  async ready(thorough: boolean): Promise<Holder | undefined> {
+  async ready(how: Readiness): Promise<Holder | undefined> {
     if (!this.#acting) return undefined;
     const age = this.#options.clock.now() - this.#lookedAt;
-    if (!thorough && age >= 0 && age < FRESH_MS) return undefined;
+    const looks = how === 'certain' || age < 0 || age >= FRESH_MS;
+    if (how === 'fresh' && !looks) return undefined;
     let lost: Holder | undefined;
     await this.#everywhere(async (host, standing) => {
-      if (thorough) await this.#bring(host, standing, true);
-      lost = (await this.#beatOn(host, standing)) ?? lost;
+      if (how !== 'fresh') await this.#bring(host, standing, how === 'certain');
+      if (looks) lost = (await this.#beatOn(host, standing)) ?? lost;
     });
+    if (!looks) return undefined;
     if (lost !== undefined) this.#lose(lost);
     else this.#lookedAt = this.#options.clock.now();
     return lost;
@@ -315,7 +317,9 @@ export class Site implements RightPort {
     const last = rows.at(-1);
     if (first !== undefined && last !== undefined) {
       const path = `${journalDir(this.#options.owner.run, this.id)}/${pieceName(first.seq)}`;
-      await put(path, rows.map(journalLine).join(''), 0o600);
+      const text = rows.map(journalLine).join('');
+      // One round trip; where sudo wants a password, standard input is not to be had.
+      if (!(await this.#pour(host, path, text))) await put(path, text, 0o600);
       standing.seq = last.seq;
     }
     if (!papers) return;
@@ -324,6 +328,23 @@ export class Site implements RightPort {
       if (standing.papers.get(path) === digest) continue;
       await put(path, text, mode);
       standing.papers.set(path, digest);
+    }
+  }
+
+  async #pour(host: PapersHost, path: string, text: string): Promise<boolean> {
+    try {
+      const { code } = await host.exec({
+        argv: pourCommand(path),
+        root: true,
+        stdin: text,
+        timeoutMs: PATIENCE_MS,
+        signal: AbortSignal.timeout(PATIENCE_MS),
+        lane: 'runner',
+      });
+      return code === 0;
+    } catch (error) {
+      if (toProblem(error).id === 'command-refused') return false;
+      throw error;
     }
   }
 

@@ -87,20 +87,24 @@ export class RunRecord {
 
   #write(): void {
     try {
-      const insert = this.#db.prepare('INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)');
-      const setHead = this.#db.prepare(
-        'INSERT INTO head (one, events, hash) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET events = excluded.events, hash = excluded.hash',
-      );
-      this.#db.transaction((rows: readonly Row[]) => {
-        for (const row of rows) insert.run(row.seq, row.body, row.hash);
-        const last = rows.at(-1);
-        if (last !== undefined) setHead.run(last.seq, last.hash);
-      })(this.#unwritten);
+      writeRows(this.#db, this.#unwritten);
       this.#unwritten = [];
     } catch (error) {
       this.#trouble = error instanceof Error ? error.message : String(error);
     }
   }
+}
+
+export function writeRows(db: Db, rows: readonly Row[]): void {
+  const insert = db.prepare('INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)');
+  const setHead = db.prepare(
+    'INSERT INTO head (one, events, hash) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET events = excluded.events, hash = excluded.hash',
+  );
+  db.transaction(() => {
+    for (const row of rows) insert.run(row.seq, row.body, row.hash);
+    const last = rows.at(-1);
+    if (last !== undefined) setHead.run(last.seq, last.hash);
+  })();
 }
 
 export function readRows(db: Db, after = 0): Row[] {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { AnyEvent } from '../incident/event.js';
 import { foldAll } from '../incident/fold.js';
 import type { IncidentState } from '../incident/state.js';
-import { type ChainVerdict, verifyChain } from './chain.js';
-import { openForReading } from './database.js';
-import { eventsOf, headOf, readRows } from './record.js';
+import { type ChainVerdict, type Row, verifyChain } from './chain.js';
+import { openForReading, openForWriting } from './database.js';
+import { eventsOf, headOf, readRows, writeRows } from './record.js';
 
 /** The runs recorded on this machine. */
 
@@ -53,6 +53,16 @@ export function rowsAfter(path: string, seq: number): AnyEvent[] {
     }
   } catch {
     return [];
+  }
+}
+
+/** Adds entries that were chained elsewhere to a record, byte for byte. */
+export function importRun(path: string, rows: readonly Row[]): void {
+  const { db } = openForWriting(path);
+  try {
+    writeRows(db, rows);
+  } finally {
+    db.close();
   }
 }
 

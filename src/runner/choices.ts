@@ -1,5 +1,6 @@
-import type { Cell, IncidentState } from '../incident/state.js';
-import type { ChoiceKey, Scenario, Step } from '../incident/step.js';
+import { isOver, planOf } from '../incident/plan.js';
+import { type Cell, contextOf, type IncidentState, isSettled } from '../incident/state.js';
+import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { Refused } from './refused.js';
 
 /** What a changed choice touches. Pure. */
@@ -21,6 +22,24 @@ export function lockedBy(steps: readonly Step[], state: IncidentState, key: Choi
 export function staleCells(steps: readonly Step[], state: IncidentState, key: ChoiceKey): Cell[] {
   const stale = new Set(steps.filter((step) => step.dependsOn?.includes(key) === true).map((step) => step.id));
   return Object.values(state.cells).filter((cell) => stale.has(cell.step) && cell.status !== 'waiting');
+}
+
+/** Work on another machine whose file is still to be put on a host: it has to be done again on this one. */
+export function filesElsewhere(scenario: Scenario, state: IncidentState): Cell[] {
+  const wanted = planOf(scenario, state)
+    .flatMap((phase) => phase.steps)
+    .flatMap(({ step, hosts }) =>
+      hosts
+        .filter((one) => one.when.run !== 'no' && !isOver(one))
+        .flatMap(({ host, cell }) => cell?.commands ?? step.run?.(contextOf(state, host, 1, true)) ?? []),
+    )
+    .flatMap((command) => (command.kind === 'put' && 'file' in command.content ? [command.content.file] : []));
+  return Object.values(state.cells).filter(
+    (cell) =>
+      cell.host === HERE &&
+      isSettled(cell) &&
+      Object.values(cell.learned).some((value) => wanted.includes(String(value))),
+  );
 }
 
 /** Suggestions that change something: never over a choice made by hand, never after it was acted upon. */

@@ -1,3 +1,4 @@
+import type { Readiness } from '../incident/acting.js';
 import type { Progress } from '../incident/attention.js';
 import type { Command } from '../incident/command.js';
 import type { Payload, Trouble } from '../incident/event.js';
@@ -17,7 +18,7 @@ export interface Work {
   append(payload: Payload): void;
   progress(progress: Progress | undefined): void;
   /** Just before a command with consequences is sent; false: the right to act is lost. */
-  ready(thorough: boolean): Promise<boolean>;
+  ready(how: Readiness): Promise<boolean>;
   /** This console only looks by now: what waits stops waiting. */
   stopped(): boolean;
 }
@@ -155,12 +156,12 @@ async function send(decision: Extract<Doing, { do: 'send' }>, work: Work): Promi
   // After a lost connection a harmless command is repeated, but not in a tight loop.
   if (before?.returned?.doubt === true) await work.ports.clock.sleep(FIRST_PAUSE * 2, work.signal);
   const consequences = step.effect !== 'observe' && command.kind !== 'task';
-  if (consequences && !(await work.ready(false))) return;
+  if (consequences && !(await work.ready('fresh'))) return;
   if (consequences && !stillToSend(work, decision, undoing)) return;
   work.append({ type: 'sent', step: step.id, host, attempt, index, command: commandText(command, host) });
-  // What destroys, or must not run twice, stands in the journal on the servers before it is sent: whoever takes over finds it in doubt.
-  const thorough = consequences && (step.effect === 'destroy' || command.again === 'never');
-  if (thorough && !(await work.ready(true))) return;
+  // It stands in the journal on the servers before it is sent: whoever takes over finds it in doubt, and not as never begun.
+  const grave = step.effect === 'destroy' || command.again === 'never';
+  if (consequences && !(await work.ready(grave ? 'certain' : 'told'))) return;
   for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     const answer = await carry(work, command, host);
     if (!answer.notSent) {

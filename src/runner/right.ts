@@ -1,4 +1,12 @@
-import { clock, type Holder, holderText, isStale, type RightPort, silence } from '../incident/acting.js';
+import {
+  clock,
+  type Holder,
+  holderText,
+  isStale,
+  type Readiness,
+  type RightPort,
+  silence,
+} from '../incident/acting.js';
 import type { GateView } from '../incident/attention.js';
 import type { Payload } from '../incident/event.js';
 import type { IncidentState } from '../incident/state.js';
@@ -84,8 +92,8 @@ export class Right {
   }
 
   /** Just before something is sent. False: it was lost, nothing may be sent. */
-  async ready(thorough: boolean): Promise<boolean> {
-    const by = await this.#options.port?.ready(thorough);
+  async ready(how: Readiness): Promise<boolean> {
+    const by = await this.#options.port?.ready(how);
     if (by === undefined) return true;
     this.lost(by);
     return false;

@@ -6,7 +6,7 @@ import { fold, foldAll } from '../incident/fold.js';
 import { cellKey, contextOf, type IncidentState } from '../incident/state.js';
 import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { undoScenario } from '../incident/undo.js';
-import { lockedBy, mayHandOver, staleCells, suggestions } from './choices.js';
+import { filesElsewhere, lockedBy, mayHandOver, staleCells, suggestions } from './choices.js';
 import { type Decision, decide } from './decide.js';
 import { type GateAnswer, Gatekeeper } from './gatekeeper.js';
 import { perform } from './perform.js';
@@ -93,6 +93,10 @@ export class Runner {
     const state = before === undefined ? undefined : fold(before, options.ports.record.append(resumed));
     if (state === undefined) throw new Error('the record does not begin with an opened run');
     const runner = new Runner(options, state);
+    if (options.previous !== undefined && runner.scenario !== undefined) {
+      for (const cell of filesElsewhere(runner.scenario, state))
+        runner.#append({ type: 'answered', step: cell.step, host: cell.host, choice: 'retry' });
+    }
     runner.pump();
     return runner;
   }
@@ -383,7 +387,7 @@ export class Runner {
         this.#append(payload);
         this.pump();
       },
-      ready: (thorough) => this.#right.ready(thorough),
+      ready: (how) => this.#right.ready(how),
       stopped: () => this.#observing !== undefined,
       progress: (progress) => {
         if (progress === undefined) this.#progress.delete(key);
