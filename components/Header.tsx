@@ -22,6 +22,8 @@ export function headerLine(state: ConsoleState, width: number): Line {
     seg(` ${state.cluster.name} `),
     seg(` ${mode} `, mode === 'LIVE' ? 'bad' : mode === 'DRILL' ? 'accent' : 'good'),
     seg(plan === '' ? '' : ` ${plan} `, 'accent'),
+    seg(state.observing === undefined ? '' : ` ${state.observing} `, 'warn'),
+    seg(lockPart(state), 'dim'),
     seg(state.warning === undefined ? (small === '' ? '' : ` ${small}`) : ` ! ${state.warning}`, 'warn'),
   ];
   const since = longSpan(state.now - (incident?.openedAt ?? state.openedAt));
@@ -31,6 +33,14 @@ export function headerLine(state: ConsoleState, width: number): Line {
     seg(`${word} `, tone),
   ];
   return spread(left, right, width);
+}
+
+/** Servers that could not carry the lock: said as long as it is so. */
+function lockPart({ incident }: ConsoleState): string {
+  const lock = incident?.ended === undefined ? incident?.lock : undefined;
+  return lock === undefined || lock.without.length === 0
+    ? ''
+    : ` lock ${lock.on.length}/${lock.on.length + lock.without.length} `;
 }
 
 function statusWord(state: ConsoleState): { word: string; tone: Tone } {

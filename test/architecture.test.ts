@@ -22,6 +22,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/remote': ['src/base', 'src/inventory'],
   'src/cluster': ['src/base', 'src/incident', 'src/k3s', 'src/remote', 'src/snapshot'],
   'src/journal': ['src/base', 'src/incident', 'src/k3s', 'src/remote'],
+  'src/papers': ['src/base', 'src/incident', 'src/k3s', 'src/remote'],
   'src/runner': ['src/base', 'src/incident'],
   'src/record': ['src/base', 'src/incident'],
   'src/store': ['src/incident'],

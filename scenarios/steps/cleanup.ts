@@ -2,6 +2,7 @@ import { act, look } from '../../src/incident/command.js';
 import type { Step, StepContext } from '../../src/incident/step.js';
 import { diskUsedBelow, listDirectory, showUnit, statFile } from '../../src/k3s/ask.js';
 import { asideData, parseEntries, parseSizes } from '../../src/k3s/listing.js';
+import { NOTICE_FILE } from '../../src/k3s/paths.js';
 import { parseUnit } from '../../src/k3s/systemd.js';
 import { k3sTools, pathsOf } from './hosts.js';
 import { at, bytes, minutes, no, seconds, silence, yes } from './judge.js';
@@ -17,7 +18,8 @@ export const removeOverrides: Step = {
   why: 'The override of `server:` names the restored server; in normal times the cluster’s own configuration holds.',
   gate: 'cleanup',
   done: {
-    ask: (context) => [...overrideFiles(context), pathsOf(context).holdDropIn].map((path) => look(statFile(path))),
+    ask: (context) =>
+      [...overrideFiles(context), pathsOf(context).holdDropIn, NOTICE_FILE].map((path) => look(statFile(path))),
     judge: (answers) => {
       const quiet = silence(answers);
       if (quiet !== undefined) return quiet;
@@ -26,7 +28,7 @@ export const removeOverrides: Step = {
     },
   },
   run: (context) => [
-    act(['rm', '-f', ...overrideFiles(context), pathsOf(context).holdFile, pathsOf(context).holdDropIn]),
+    act(['rm', '-f', ...overrideFiles(context), pathsOf(context).holdFile, pathsOf(context).holdDropIn, NOTICE_FILE]),
     act(['systemctl', 'daemon-reload']),
   ],
   pollMs: 1000,

@@ -54,6 +54,7 @@ export async function playDrill(options: AutoOptions): Promise<{ result: AutoRes
     })),
     ...(why === undefined ? {} : { why }),
   };
+  if (!recovered && runner.observing !== undefined) return { result, exit: EXIT.locked };
   return { result, exit: recovered ? EXIT.ok : EXIT.no };
 }
 
@@ -74,6 +75,7 @@ class AutoOperator {
   /** Resolves with the reason when it cannot go on. */
   async play(): Promise<string | undefined> {
     const { session, intents, scenario, signal } = this.#options;
+    if (session.runner.observing !== undefined) return session.runner.observing;
     const unlisten = session.runner.listen(() => this.#sayNews());
     try {
       await this.#until(
@@ -95,6 +97,7 @@ class AutoOperator {
       if (notBegun !== undefined) return notBegun;
       while (session.runner.state.ended === undefined) {
         signal.throwIfAborted();
+        if (session.runner.observing !== undefined) return session.runner.observing;
         const why = await this.#attend();
         if (why !== undefined) return why;
         await pause(50);

@@ -1,10 +1,12 @@
 import { hostname, userInfo } from 'node:os';
 import { systemClock } from '../base/clock.js';
+import { clock } from '../incident/acting.js';
 import type { Cluster } from '../incident/cluster.js';
-import type { Payload } from '../incident/event.js';
+import { type Claim, type Claimant, claim, seatOf } from '../record/claim.js';
 import { RunRecord } from '../record/record.js';
 import { newRunId, recordPath, unfinishedRun } from '../record/runs.js';
 import type { Ports } from '../runner/ports.js';
+import type { Previous } from '../runner/right.js';
 import { Runner } from '../runner/runner.js';
 import { VERSION } from './version.js';
 import { scenarios } from './views.js';
@@ -22,8 +24,18 @@ export interface OpenRunOptions {
   readonly observe: boolean;
   /** Begin anew even where an unfinished run of this cluster is recorded. */
   readonly fresh: boolean;
+  /** A run that was rebuilt from the servers: it goes on behind a gate that names who had it. */
+  readonly takenOver?: Previous;
   /** The runner's ports once the record is open. */
-  ports(record: RunRecord): Ports;
+  ports(opened: Opening): Ports;
+}
+
+export interface Opening {
+  readonly record: RunRecord;
+  readonly run: string;
+  readonly seat: string;
+  /** No other console of this state directory acts on this cluster. */
+  readonly alone: boolean;
 }
 
 export interface OpenedRun {
@@ -32,28 +44,57 @@ export interface OpenedRun {
   readonly file: string;
   /** Said to the operator when an unfinished run goes on. */
   readonly resumed?: string;
+  readonly claim?: Claim;
+  /** The console on this machine that acts instead. */
+  readonly other?: Claimant;
 }
 
-/** Goes on with the unfinished run of this cluster, or opens a new one. */
+/** Names a cluster by what it is reached at: two practice clusters of one name are two clusters. */
+export const clusterKey = (cluster: Cluster): string =>
+  [cluster.name, ...cluster.hosts.map((host) => host.address)].join('\n');
+
+/** Goes on with the unfinished run of this cluster, or opens a new one; only looks where another console of this machine acts. */
 export function openRun(options: OpenRunOptions): OpenedRun {
-  const { state, cluster, observe } = options;
-  const found = options.fresh || observe ? undefined : unfinishedRun(state, cluster.name);
-  const runId = found?.id ?? newRunId(systemClock.now());
-  const file = recordPath(state, runId);
-  const { record, events } = RunRecord.open(file, systemClock);
-  const runnerOptions = { scenarios, ports: options.ports(record), observe };
+  const { state, cluster } = options;
   const who = whoActs();
-  if (found !== undefined) {
+  const key = clusterKey(cluster);
+  // A practice cluster that is gone leaves runs behind that no other one can go on with.
+  const found =
+    options.takenOver !== undefined
+      ? { id: options.takenOver.run }
+      : options.fresh || options.observe
+        ? undefined
+        : unfinishedRun(state, cluster.name, (one) => !one.cluster.drill || clusterKey(one.cluster) === key);
+  const wanted = found?.id ?? newRunId(systemClock.now());
+  const about = { ...who, pid: process.pid, run: wanted, since: new Date(systemClock.now()).toISOString() };
+  const claimed = options.observe ? undefined : claim(state, key, about);
+  const other = claimed !== undefined && 'theirs' in claimed ? claimed.theirs : undefined;
+  // What another console writes is not ours to write to.
+  const resumes = found !== undefined && other === undefined;
+  const run = resumes || found === undefined ? wanted : newRunId(systemClock.now());
+  const file = recordPath(state, run);
+  const { record, events } = RunRecord.open(file, systemClock);
+  const ours = claimed !== undefined && 'ours' in claimed ? claimed.ours : undefined;
+  const runnerOptions = {
+    scenarios,
+    ports: options.ports({ record, run, seat: seatOf(state), alone: ours?.certain === true }),
+    observe: options.observe,
+    ...(options.takenOver === undefined ? {} : { previous: options.takenOver }),
+  };
+  const opened = { record, file, ...(ours === undefined ? {} : { claim: ours }) };
+  if (resumes) {
     const runner = Runner.resume(runnerOptions, events, { type: 'run-resumed', ...who });
-    return { record, runner, file, resumed: `Run ${runId} goes on: it was open when the console ended.` };
+    const resumed =
+      options.takenOver === undefined
+        ? `Run ${run} goes on: it was open when the console ended.`
+        : `Run ${run} goes on in place of ${options.takenOver.operator} on ${options.takenOver.machine}: the first gate asks.`;
+    return { ...opened, runner, resumed };
   }
-  return { record, runner: Runner.open(runnerOptions, openingOf(runId, cluster, who)), file };
-}
-
-function openingOf(
-  runId: string,
-  cluster: Cluster,
-  who: ReturnType<typeof whoActs>,
-): Extract<Payload, { type: 'run-opened' }> {
-  return { type: 'run-opened', runId, cluster, mode: cluster.drill ? 'drill' : 'live', ...who };
+  const mode = cluster.drill ? 'drill' : 'live';
+  const runner = Runner.open(runnerOptions, { type: 'run-opened', runId: run, cluster, mode, ...who });
+  if (other === undefined) return { ...opened, runner };
+  runner.observe(
+    `${other.operator} acts in another console here, since ${clock(other.since)} (process ${other.pid}). This one only looks.`,
+  );
+  return { ...opened, runner, other };
 }

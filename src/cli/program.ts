@@ -131,6 +131,14 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await (await import('./commands/lookup.js')).lookupCommand(text, options);
     });
   program
+    .command('take-over')
+    .description('go on with a run that was begun on another machine, rebuilt from what stands on the servers')
+    .option('--json', 'only say what it would go on with', false)
+    .addHelpText('after', '\nExample:\n  blackstart take-over --inventory prod.yaml')
+    .action(async (options) => {
+      code = await (await import('./commands/take-over.js')).takeOverCommand({ ...options, ...program.opts() });
+    });
+  program
     .command('runs')
     .description('runs recorded on this machine')
     .option('--json', 'one JSON document', false)

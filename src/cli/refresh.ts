@@ -48,6 +48,9 @@ export class Refresh {
       plan: scenario === undefined ? [] : planOf(scenario, state),
       missing: [...(scenario?.missing(contextOf(state, HERE, 1, true)) ?? []), ...this.#options.alsoMissing()],
       attention: runner.attention,
+      ...(runner.observing === undefined || store.getState().mode === 'OBSERVE'
+        ? {}
+        : { mode: 'OBSERVE' as const, observing: runner.observing }),
       progress: new Map(runner.progress),
       triage: triageView(cluster, state.facts, { newest: this.#options.newestBackup(), now: store.getState().now }),
       checklist: checklistView(this.#options.checklistSeen()),

@@ -3,8 +3,9 @@ import { App } from '../../components/App.js';
 import { EXIT } from '../base/problem.js';
 import type { Intents } from '../incident/intents.js';
 import type { Inventory } from '../inventory/types.js';
+import type { Previous } from '../runner/right.js';
 import { sessionIntents } from './intents.js';
-import { out } from './output.js';
+import { err, out } from './output.js';
 import { PlainConsole } from './plain.js';
 import { Session } from './session.js';
 
@@ -14,6 +15,8 @@ export interface ScreenOptions {
   readonly plain: boolean;
   readonly fresh: boolean;
   readonly state: string;
+  /** The run was rebuilt from the servers: whose it was. */
+  readonly takenOver?: Previous;
 }
 
 /** Opens the full screen until the person leaves. The terminal is put back on every way out but SIGKILL. */
@@ -24,6 +27,7 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
     observe: options.observe,
     interactive: true,
     fresh: options.fresh,
+    ...(options.takenOver === undefined ? {} : { takenOver: options.takenOver }),
   });
   let code: number = EXIT.ok;
   let leave = (): void => {};
@@ -43,6 +47,16 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
   process.on('SIGHUP', ended(EXIT.terminated));
   const intents = sessionIntents(session, () => leave());
   session.start();
+  // A dialogue of lines cannot follow another console live: it says who acts, and leaves.
+  if (options.plain && !options.observe) {
+    const stop = (): void => {
+      if (session.runner.observing === undefined || code !== EXIT.ok) return;
+      err(`${session.runner.observing} To look on: blackstart --observe`);
+      ended(EXIT.locked)();
+    };
+    session.store.subscribe(stop);
+    stop();
+  }
   try {
     if (options.plain) await new PlainConsole(session, intents, out).run(left);
     else await showScreen(session, intents, left);
@@ -72,6 +86,8 @@ async function showScreen(session: Session, intents: Intents, left: Promise<void
 function sayGoodbye(session: Session, drill: boolean): void {
   const { runId, begun, ended } = session.runner.state;
   if (!begun) return;
+  if (session.runner.observing !== undefined)
+    return out(`Run ${runId} goes on without this console: ${session.runner.observing}`);
   if (ended === undefined && drill) out(`Practice run ${runId} was left unfinished; its cluster is gone.`);
   else if (ended === undefined)
     out(

@@ -8,10 +8,13 @@ import { contextOf } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
 import type { Inventory } from '../inventory/types.js';
 import { followJournals } from '../journal/follow.js';
+import type { Claimant } from '../record/claim.js';
 import type { RunRecord } from '../record/record.js';
 import { type Hosts, openHosts } from '../remote/hosts.js';
+import type { Previous } from '../runner/right.js';
 import type { Runner } from '../runner/runner.js';
 import { addJournal, type ConsoleState, type ConsoleStore, createConsoleStore, noteLook } from '../store/store.js';
+import { Acting } from './acting.js';
 import { Asking } from './asking.js';
 import { BackupDesk } from './backup-desk.js';
 import type { Listing } from './backup-sources.js';
@@ -21,7 +24,7 @@ import { hostsPort } from './hosts-port.js';
 import { InstallDesk } from './install-desk.js';
 import { Ledger } from './ledger.js';
 import { Looks } from './looks.js';
-import { openRun } from './open-run.js';
+import { type Opening, openRun } from './open-run.js';
 import { spoolDir, statePlace } from './places.js';
 import { Refresh } from './refresh.js';
 import { SecretBook } from './secret-book.js';
@@ -42,6 +45,8 @@ export interface SessionOptions {
   readonly interactive: boolean;
   /** Begin anew even where an unfinished run of this cluster is recorded. */
   readonly fresh?: boolean;
+  /** The run was rebuilt from the servers: whose it was. */
+  readonly takenOver?: Previous;
 }
 
 /**
@@ -64,6 +69,10 @@ export class Session {
   readonly refresh: Refresh;
   readonly #abort = new AbortController();
   readonly #work: Promise<unknown>[] = [];
+  /** The console on this machine that acts instead of this one. */
+  readonly #other: Claimant | undefined;
+  readonly #letGo: () => void;
+  #acting!: Acting;
   #backups: readonly Backup[] | undefined;
 
   constructor(options: SessionOptions) {
@@ -128,25 +137,33 @@ export class Session {
       cluster: this.cluster,
       observe: options.observe,
       fresh: options.fresh === true,
-      ports: (record) => ({
-        clock: systemClock,
-        record,
-        tasks: tasksOf({ backup: this.desk, survivor: survivors, k3s: install }),
-        redact: book.redact,
-        hosts: hostsPort({
-          host: (name) => this.hosts.get(name),
-          mono: () => systemClock.mono(),
-          make: (content, signal) => install.make(content, signal),
-          token: () => this.desk.provenToken(this.#provenHash()),
-        }),
-      }),
+      ...(options.takenOver === undefined ? {} : { takenOver: options.takenOver }),
+      ports: (opening) => {
+        this.#acting = this.#openActing(opening);
+        return {
+          clock: systemClock,
+          record: opening.record,
+          right: this.#acting.site,
+          tasks: tasksOf({ backup: this.desk, survivor: survivors, k3s: install }),
+          redact: book.redact,
+          hosts: hostsPort({
+            host: (name) => this.hosts.get(name),
+            mono: () => systemClock.mono(),
+            make: (content, signal) => install.make(content, signal),
+            token: () => this.desk.provenToken(this.#provenHash()),
+          }),
+        };
+      },
     });
     this.record = opened.record;
     this.runner = opened.runner;
     this.recordFile = opened.file;
+    this.#other = opened.other;
+    this.#letGo = () => opened.claim?.release();
     if (opened.resumed !== undefined) this.store.setState({ resumed: opened.resumed });
     this.runner.listen((_state, event) => {
       if (event?.type === 'host-came-back') this.#warn(`${event.host} answers again: it takes part, and is held first`);
+      if (event !== undefined) this.#acting.recorded(event);
       this.refresh.soon();
     });
     this.#follow(book);
@@ -154,7 +171,7 @@ export class Session {
 
   /** Runs until `close`: probes, journals, catalogue, the clock of the screen. */
   start(): void {
-    this.#work.push(this.looks.watch(), this.listBackups(), this.#tick());
+    this.#work.push(this.looks.watch(), this.listBackups(), this.#tick(), this.#acting.run(this.#other));
     this.refresh.soon();
   }
 
@@ -221,14 +238,22 @@ export class Session {
     this.#abort.abort(new Error('closing'));
     this.asking.cancelAll();
     await this.runner.close();
+    await this.#acting.close();
     await this.desk.close();
     await this.hosts.closeAll();
     await Promise.allSettled(this.#work);
     const { begun, ended } = this.runner.state;
     this.record.close();
+    this.#letGo();
     if (!begun) for (const suffix of ['', '-wal', '-shm']) rmSync(this.recordFile + suffix, { force: true });
     // The spool is kept only for a run that can be resumed.
     if (!begun || ended !== undefined) rmSync(spoolDir(this.#options.state), { recursive: true, force: true });
+  }
+
+  #openActing(opened: Opening): Acting {
+    const { state } = this.#options;
+    const { store, hosts } = this;
+    return new Acting({ store, hosts, state, opened, signal: this.#abort.signal, runner: () => this.runner });
   }
 
   #provenHash(): string {

@@ -1,3 +1,4 @@
+import type { Holder, Without } from './acting.js';
 import type { Cluster } from './cluster.js';
 import type { Command } from './command.js';
 import type { HostFacts } from './facts.js';
@@ -161,6 +162,16 @@ export type Payload =
     }
   | { readonly type: 'step-skipped'; readonly step: string; readonly host: string; readonly reason: string }
   | { readonly type: 'undo-begun'; readonly reason: string }
+  /** This console has the right to act: the lock stands on these servers. `from`: whose it was, where a person broke it. */
+  | {
+      readonly type: 'lock-taken';
+      readonly on: readonly string[];
+      readonly without: readonly Without[];
+      readonly from?: Pick<Holder, 'operator' | 'machine' | 'run' | 'lastSign'>;
+    }
+  | { readonly type: 'lock-lost'; readonly operator: string; readonly machine: string; readonly run: string }
+  /** Where journal and papers of this run stand, when that changes. */
+  | { readonly type: 'papers-kept'; readonly on: readonly string[]; readonly without: readonly Without[] }
   | { readonly type: 'note'; readonly text: string }
   | {
       readonly type: 'run-ended';

@@ -105,6 +105,14 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
       return answerGate(state, event, at);
     case 'undo-begun':
       return { ...state, undoing: { reason: event.reason, at }, gatesVoidBefore: event.seq, paused: false };
+    case 'lock-taken':
+      return { ...state, lock: { on: event.on, without: event.without } };
+    case 'lock-lost': {
+      const { lock: _lock, ...rest } = state;
+      return rest;
+    }
+    case 'papers-kept':
+      return { ...state, papers: { on: event.on, without: event.without } };
     case 'note':
       return { ...state, notes: [...state.notes, { at, text: event.text }] };
     case 'run-ended':

@@ -1,3 +1,4 @@
+import type { Without } from './acting.js';
 import type { Cluster } from './cluster.js';
 import type { Command } from './command.js';
 import type { CommandText, Outcome, Trouble } from './event.js';
@@ -102,6 +103,10 @@ export interface IncidentState {
   /** Gates confirmed before this event are void: something failed, or another process or person took over. */
   readonly gatesVoidBefore: number;
   readonly commands: readonly CommandLine[];
+  /** Servers that carry our lock, and those that could not; undefined before anything acted. */
+  readonly lock?: { readonly on: readonly string[]; readonly without: readonly Without[] };
+  /** Servers that carry journal and papers of this run. */
+  readonly papers?: { readonly on: readonly string[]; readonly without: readonly Without[] };
   readonly resumes: number;
   readonly notes: readonly { readonly at: number; readonly text: string }[];
   /** Events of types this program does not know. */

@@ -53,6 +53,12 @@ export function k3sPaths(dataDir: string, service: string): K3sPaths {
   };
 }
 
+/**
+ * What a person who logs in on a server is told while a run is on: login shells of Debian, RHEL and SLES all read
+ * `/etc/profile.d`, whereas `motd.d` is not read everywhere.
+ */
+export const NOTICE_FILE = '/etc/profile.d/zz-blackstart.sh';
+
 /** The environment files a K3s unit reads, in the order in which later ones win (install.sh; facts 3.3). */
 export function unitEnvFiles(service: string): string[] {
   return [`/etc/default/${service}`, `/etc/sysconfig/${service}`, `/etc/systemd/system/${service}.service.env`];

@@ -53,6 +53,16 @@ export class RunRecord {
     return this.#head;
   }
 
+  /** Entries after a position, those not yet on disk included. */
+  rowsAfter(seq: number): Row[] {
+    const waiting = this.#unwritten.filter((row) => row.seq > seq);
+    try {
+      return [...readRows(this.#db, seq).filter((row) => !waiting.some((one) => one.seq === row.seq)), ...waiting];
+    } catch {
+      return waiting;
+    }
+  }
+
   append(payload: Payload): IncidentEvent {
     const seq = this.#seq + 1;
     const event = {
@@ -77,15 +87,7 @@ export class RunRecord {
 
   #write(): void {
     try {
-      const insert = this.#db.prepare('INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)');
-      const setHead = this.#db.prepare(
-        'INSERT INTO head (one, events, hash) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET events = excluded.events, hash = excluded.hash',
-      );
-      this.#db.transaction((rows: readonly Row[]) => {
-        for (const row of rows) insert.run(row.seq, row.body, row.hash);
-        const last = rows.at(-1);
-        if (last !== undefined) setHead.run(last.seq, last.hash);
-      })(this.#unwritten);
+      writeRows(this.#db, this.#unwritten);
       this.#unwritten = [];
     } catch (error) {
       this.#trouble = error instanceof Error ? error.message : String(error);
@@ -93,8 +95,20 @@ export class RunRecord {
   }
 }
 
-export function readRows(db: Db): Row[] {
-  return db.prepare<[], Row>('SELECT seq, body, hash FROM event ORDER BY seq').all();
+export function writeRows(db: Db, rows: readonly Row[]): void {
+  const insert = db.prepare('INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)');
+  const setHead = db.prepare(
+    'INSERT INTO head (one, events, hash) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET events = excluded.events, hash = excluded.hash',
+  );
+  db.transaction(() => {
+    for (const row of rows) insert.run(row.seq, row.body, row.hash);
+    const last = rows.at(-1);
+    if (last !== undefined) setHead.run(last.seq, last.hash);
+  })();
+}
+
+export function readRows(db: Db, after = 0): Row[] {
+  return db.prepare<[number], Row>('SELECT seq, body, hash FROM event WHERE seq > ? ORDER BY seq').all(after);
 }
 
 /** The events of rows. One whose text is damaged is kept as an event of no known type, in its place: the rest must still be read. */

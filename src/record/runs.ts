@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { AnyEvent } from '../incident/event.js';
 import { foldAll } from '../incident/fold.js';
 import type { IncidentState } from '../incident/state.js';
-import { type ChainVerdict, verifyChain } from './chain.js';
-import { openForReading } from './database.js';
-import { eventsOf, headOf, readRows } from './record.js';
+import { type ChainVerdict, type Row, verifyChain } from './chain.js';
+import { openForReading, openForWriting } from './database.js';
+import { eventsOf, headOf, readRows, writeRows } from './record.js';
 
 /** The runs recorded on this machine. */
 
@@ -42,11 +42,45 @@ export function readRun(path: string): { events: AnyEvent[]; chain: ChainVerdict
   }
 }
 
+/** Entries after a position, for whoever follows a run that another process writes; none where they cannot be read just now. */
+export function rowsAfter(path: string, seq: number): AnyEvent[] {
+  try {
+    const db = openForReading(path);
+    try {
+      return eventsOf(readRows(db, seq));
+    } finally {
+      db.close();
+    }
+  } catch {
+    return [];
+  }
+}
+
+/** Adds entries that were chained elsewhere to a record, byte for byte. */
+export function importRun(path: string, rows: readonly Row[]): void {
+  const { db } = openForWriting(path);
+  try {
+    writeRows(db, rows);
+  } finally {
+    db.close();
+  }
+}
+
 /** The newest run of a cluster that has not ended, for resuming. Files that cannot be read are left out. */
-export function unfinishedRun(stateDir: string, cluster: string): RunSummary | undefined {
+export function unfinishedRun(
+  stateDir: string,
+  cluster: string,
+  fits: (state: IncidentState) => boolean = () => true,
+): RunSummary | undefined {
   for (const run of listRuns(stateDir)) {
     const state = stateOf(run);
-    if (state !== undefined && state.cluster.name === cluster && state.ended === undefined && state.begun)
+    if (
+      state !== undefined &&
+      state.cluster.name === cluster &&
+      state.ended === undefined &&
+      state.begun &&
+      fits(state)
+    )
       return { ...run, state };
   }
   return undefined;

@@ -1,5 +1,6 @@
-import type { Cell, IncidentState } from '../incident/state.js';
-import type { ChoiceKey, Scenario, Step } from '../incident/step.js';
+import { isOver, planOf } from '../incident/plan.js';
+import { type Cell, contextOf, type IncidentState, isSettled } from '../incident/state.js';
+import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { Refused } from './refused.js';
 
 /** What a changed choice touches. Pure. */
@@ -33,6 +34,24 @@ export function judgedAnew(steps: readonly Step[], state: IncidentState): Cell[]
       );
       return step.id === cell.step && cell.status !== 'waiting' && acted !== true;
     }),
+  );
+}
+
+/** Work on another machine whose file is still to be put on a host: it has to be done again on this one. */
+export function filesElsewhere(scenario: Scenario, state: IncidentState): Cell[] {
+  const wanted = planOf(scenario, state)
+    .flatMap((phase) => phase.steps)
+    .flatMap(({ step, hosts }) =>
+      hosts
+        .filter((one) => one.when.run !== 'no' && !isOver(one))
+        .flatMap(({ host, cell }) => cell?.commands ?? step.run?.(contextOf(state, host, 1, true)) ?? []),
+    )
+    .flatMap((command) => (command.kind === 'put' && 'file' in command.content ? [command.content.file] : []));
+  return Object.values(state.cells).filter(
+    (cell) =>
+      cell.host === HERE &&
+      isSettled(cell) &&
+      Object.values(cell.learned).some((value) => wanted.includes(String(value))),
   );
 }
 

@@ -6,6 +6,7 @@ import { checkFacts, factLine } from './asking.js';
 import { gateChecks, gateView } from './gate.js';
 import type { Ports } from './ports.js';
 import { Refused } from './refused.js';
+import { type Right, TAKE_OVER } from './right.js';
 
 export type GateAnswer = 'confirmed' | 'changed' | 'mistyped' | 'blocked';
 
@@ -13,6 +14,7 @@ export type GateAnswer = 'confirmed' | 'changed' | 'mistyped' | 'blocked';
 export interface Gated {
   readonly ports: Ports;
   readonly signal: AbortSignal;
+  readonly right: Right;
   state(): IncidentState;
   scenario(): Scenario;
   attention(): Attention;
@@ -33,6 +35,9 @@ export class Gatekeeper {
   async open(): Promise<GateView> {
     const { gate } = this.#waiting();
     this.#run.attend({ kind: 'gate', gate, checking: true });
+    const ensured = await this.#run.right.ensure();
+    if (ensured.kind === 'refused') throw new Refused(ensured.reason);
+    if (ensured.kind === 'gate') return this.#showTakeOver(gate, ensured.view);
     return this.#show(gate, []);
   }
 
@@ -42,6 +47,7 @@ export class Gatekeeper {
     if (open.typed !== undefined && typed !== open.typed) return 'mistyped';
     if (open.facts.some((fact) => !fact.ok)) return 'blocked';
     this.#run.attend({ kind: 'gate', gate, open, checking: true });
+    if (open.id === TAKE_OVER) return this.#takeOver(gate, open);
     const facts = await this.#check(gate);
     const before = new Set(open.facts.map(factLine));
     const changed = facts.map(factLine).filter((line) => !before.has(line));
@@ -64,8 +70,33 @@ export class Gatekeeper {
   cancel(): void {
     const { gate, open } = this.#waiting();
     if (open === undefined) return;
-    this.#run.append({ type: 'gate-answered', gate, answer: 'cancelled', hosts: [], facts: [] });
+    this.#run.append({ type: 'gate-answered', gate: open.id, answer: 'cancelled', hosts: [], facts: [] });
     this.#run.attend({ kind: 'gate', gate, checking: false });
+  }
+
+  /** Stands before the gate that waits, until it is clear who acts; what waits is opened after it, anew. */
+  #showTakeOver(gate: string, view: GateView): GateView {
+    this.#run.append({ type: 'gate-shown', gate: view.id, typed: view.typed ?? null, facts: view.facts.map(factLine) });
+    this.#run.attend({ kind: 'gate', gate, open: view, checking: false });
+    return view;
+  }
+
+  async #takeOver(gate: string, open: GateView): Promise<GateAnswer> {
+    const taken = await this.#run.right.takeOver();
+    if (taken !== 'ours') {
+      this.#run.append({ type: 'gate-answered', gate: open.id, answer: 'changed', hosts: [], facts: [taken.what] });
+      this.#showTakeOver(gate, { ...taken.changed, changed: [taken.what] });
+      return 'changed';
+    }
+    this.#run.append({
+      type: 'gate-answered',
+      gate: open.id,
+      answer: 'confirmed',
+      hosts: open.hosts,
+      facts: open.facts.map(factLine),
+    });
+    this.#run.confirmed();
+    return 'confirmed';
   }
 
   async #show(gate: string, changed: readonly string[]): Promise<GateView> {

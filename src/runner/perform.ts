@@ -1,3 +1,4 @@
+import type { Readiness } from '../incident/acting.js';
 import type { Progress } from '../incident/attention.js';
 import type { Command } from '../incident/command.js';
 import type { Offer, Payload, Trouble } from '../incident/event.js';
@@ -5,7 +6,7 @@ import type { Json } from '../incident/json.js';
 import { type Cell, cellKey, contextOf, type IncidentState } from '../incident/state.js';
 import type { Judgement, Scenario, Step } from '../incident/step.js';
 import { ask } from './asking.js';
-import type { Decision } from './decide.js';
+import { type Decision, decide } from './decide.js';
 import { commandText, digest, excerpt } from './describe.js';
 import type { HostAnswer, Ports } from './ports.js';
 
@@ -16,6 +17,10 @@ export interface Work {
   state(): IncidentState;
   append(payload: Payload): void;
   progress(progress: Progress | undefined): void;
+  /** Just before a command with consequences is sent; false: the right to act is lost. */
+  ready(how: Readiness): Promise<boolean>;
+  /** This console only looks by now: what waits stops waiting. */
+  stopped(): boolean;
 }
 
 type Doing = Extract<Decision, { do: 'ask' | 'send' | 'resolve' | 'fail' }>;
@@ -72,6 +77,7 @@ async function askStep(decision: Extract<Doing, { do: 'ask' }>, work: Work): Pro
 
 /** The operator may have answered, skipped or given up meanwhile. */
 function stillAsked(work: Work, decision: Doing): boolean {
+  if (work.stopped()) return false;
   const status = cellOf(work, decision).status;
   return status === 'begun' || status === 'running';
 }
@@ -153,10 +159,17 @@ const LONGEST_PAUSE = 15_000;
 async function send(decision: Extract<Doing, { do: 'send' }>, work: Work): Promise<void> {
   const { step, host, index, command } = decision;
   const { attempt } = cellOf(work, decision);
+  const { undoing } = work.state();
   const before = cellOf(work, decision).sent.find((one) => one.index === index);
   // After a lost connection a harmless command is repeated, but not in a tight loop.
   if (before?.returned?.doubt === true) await work.ports.clock.sleep(FIRST_PAUSE * 2, work.signal);
+  const consequences = step.effect !== 'observe' && command.kind !== 'task';
+  if (consequences && !(await work.ready('fresh'))) return;
+  if (consequences && !stillToSend(work, decision, undoing)) return;
   work.append({ type: 'sent', step: step.id, host, attempt, index, command: commandText(command, host) });
+  // It stands in the journal on the servers before it is sent: whoever takes over finds it in doubt, and not as never begun.
+  const grave = step.effect === 'destroy' || command.again === 'never';
+  if (consequences && !(await work.ready(grave ? 'certain' : 'told'))) return;
   for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     const answer = await carry(work, command, host);
     if (!answer.notSent) {
@@ -166,7 +179,20 @@ async function send(decision: Extract<Doing, { do: 'send' }>, work: Work): Promi
     noteSilence(work, step, host, answer);
     checkDeadline(work, step, host);
     await work.ports.clock.sleep(pause, work.signal);
+    if (work.stopped()) return;
   }
+}
+
+/** While the servers were asked, the operator may have paused, skipped, undone: then it is not sent. */
+function stillToSend(
+  work: Work,
+  { step, host, index }: Extract<Doing, { do: 'send' }>,
+  undoing: IncidentState['undoing'],
+): boolean {
+  if (work.stopped() || work.state().undoing !== undoing) return false;
+  return decide(work.scenario, work.state()).some(
+    (one) => one.do === 'send' && one.step.id === step.id && one.host === host && one.index === index,
+  );
 }
 
 function noteSilence(work: Work, step: Step, host: string, answer: HostAnswer): void {

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import type { RightPort } from '../incident/acting.js';
 import type { Progress } from '../incident/attention.js';
 import type { Answer, ExecCommand, PutCommand, TaskCommand } from '../incident/command.js';
 import type { IncidentEvent, Payload } from '../incident/event.js';
@@ -42,6 +43,8 @@ export interface Ports {
   readonly tasks: TasksPort;
   readonly record: RecordPort;
   readonly clock: Clock;
+  /** The lock on the cluster; without it (tests of single parts) nobody else is reckoned with. */
+  readonly right?: RightPort;
   /** Masks every secret this program knows in text that is to be kept or shown. */
   redact(text: string): string;
 }

@@ -1,3 +1,4 @@
+import type { Holder, Without } from '../incident/acting.js';
 import type { Attention, GateView, Progress } from '../incident/attention.js';
 import type { AnyEvent, IncidentEvent, Payload, Trouble } from '../incident/event.js';
 import type { HostFacts } from '../incident/facts.js';
@@ -5,12 +6,13 @@ import { fold, foldAll } from '../incident/fold.js';
 import { cellKey, contextOf, type IncidentState } from '../incident/state.js';
 import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { undoScenario } from '../incident/undo.js';
-import { judgedAnew, lockedBy, mayHandOver, staleCells, suggestions } from './choices.js';
+import { filesElsewhere, judgedAnew, lockedBy, mayHandOver, staleCells, suggestions } from './choices.js';
 import { type Decision, decide } from './decide.js';
 import { type GateAnswer, Gatekeeper } from './gatekeeper.js';
 import { perform } from './perform.js';
 import type { Ports } from './ports.js';
 import { Refused } from './refused.js';
+import { type Previous, Right } from './right.js';
 
 export { Refused } from './refused.js';
 
@@ -19,6 +21,8 @@ export interface RunnerOptions {
   readonly ports: Ports;
   /** Looks only: every intent that acts is refused. */
   readonly observe?: boolean;
+  /** The run was begun by somebody else: a gate says so before anything is sent. */
+  readonly previous?: Previous;
 }
 
 export type Listener = (state: IncidentState, event: IncidentEvent | undefined) => void;
@@ -36,6 +40,11 @@ export class Runner {
   readonly #abort = new AbortController();
   readonly #undoPlans = new Map<string, Scenario>();
   readonly #gates: Gatekeeper;
+  readonly #right: Right;
+  /** Why this console only looks, or undefined when it may act. */
+  #observing: string | undefined;
+  /** What is shown is another console's run: nothing is recorded here. */
+  #following = false;
   #pumping = false;
 
   private constructor(
@@ -43,7 +52,16 @@ export class Runner {
     state: IncidentState,
   ) {
     this.#state = state;
+    if (options.observe === true) this.#observing = 'This console observes only. Start it without --observe to act.';
+    this.#right = new Right({
+      port: options.ports.right,
+      ...(options.previous === undefined ? {} : { previous: options.previous }),
+      state: () => this.#state,
+      append: (payload) => this.#append(payload),
+      observe: (reason) => this.observe(reason),
+    });
     this.#gates = new Gatekeeper({
+      right: this.#right,
       ports: options.ports,
       signal: this.#abort.signal,
       state: () => this.#state,
@@ -75,6 +93,10 @@ export class Runner {
     const state = before === undefined ? undefined : fold(before, options.ports.record.append(resumed));
     if (state === undefined) throw new Error('the record does not begin with an opened run');
     const runner = new Runner(options, state);
+    if (options.previous !== undefined && runner.scenario !== undefined) {
+      for (const cell of filesElsewhere(runner.scenario, state))
+        runner.#append({ type: 'answered', step: cell.step, host: cell.host, choice: 'retry' });
+    }
     runner.pump();
     return runner;
   }
@@ -92,9 +114,14 @@ export class Runner {
     return this.#progress;
   }
 
+  /** The chosen scenario, also while it is being undone. */
+  get chosen(): Scenario | undefined {
+    return this.#state.scenario === undefined ? undefined : this.options.scenarios.get(this.#state.scenario);
+  }
+
   /** The scenario in force: the chosen one, or its undoing. */
   get scenario(): Scenario | undefined {
-    const chosen = this.#state.scenario === undefined ? undefined : this.options.scenarios.get(this.#state.scenario);
+    const { chosen } = this;
     if (chosen === undefined || this.#state.undoing === undefined) return chosen;
     const key = String(this.#state.undoing.at);
     let plan = this.#undoPlans.get(key);
@@ -105,6 +132,38 @@ export class Runner {
     return plan;
   }
 
+  /** Why this console only looks. */
+  get observing(): string | undefined {
+    return this.#observing;
+  }
+
+  /** From here on this console only looks: somebody else acts. What is in the air comes back, nothing new is sent. */
+  observe(reason: string): void {
+    this.#observing = reason;
+    this.#attend({ kind: 'none' });
+  }
+
+  /** Somebody else has taken the lock. */
+  lost(by: Holder): void {
+    this.#right.lost(by);
+  }
+
+  /** Shows another console's run, as its record tells it. */
+  follow(state: IncidentState): void {
+    if (this.#observing === undefined) return;
+    this.#following = true;
+    this.#state = state;
+    const { scenario } = this;
+    if (scenario === undefined) this.#tell(undefined);
+    else this.#settleAttention(decide(scenario, state));
+    this.#tell(undefined);
+  }
+
+  /** Where journal and papers on the servers stand now. */
+  kept(on: readonly string[], without: readonly Without[]): void {
+    this.#append({ type: 'papers-kept', on, without });
+  }
+
   listen(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -112,7 +171,7 @@ export class Runner {
 
   /** Adds a host's facts when they differ from those known. Allowed while observing: it sends nothing. */
   seen(host: string, facts: HostFacts): void {
-    if (JSON.stringify(this.#state.facts[host]) === JSON.stringify(facts)) return;
+    if (this.#following || JSON.stringify(this.#state.facts[host]) === JSON.stringify(facts)) return;
     this.#append({ type: 'host-seen', host, facts });
     const { fenced, left } = this.#state.choices;
     const out = fenced.includes(host) || left.includes(host);
@@ -126,6 +185,7 @@ export class Runner {
   }
 
   chooseScenario(scenario: string): void {
+    this.#mustBeMine();
     if (!this.options.scenarios.has(scenario)) throw new Refused(`There is no scenario ${scenario}.`);
     if (this.#state.scenario === scenario) return;
     if (this.#state.begun) mayHandOver(this.scenario, this.#state, scenario);
@@ -134,6 +194,7 @@ export class Runner {
   }
 
   choose(key: ChoiceKey, value: string): void {
+    this.#mustBeMine();
     if (this.#state.choices[key] === value && this.#state.choices.suggested?.includes(key) !== true) return;
     const locked = lockedBy(this.#steps(), this.#state, key);
     if (locked !== undefined) throw new Refused(locked);
@@ -165,10 +226,12 @@ export class Runner {
   }
 
   tick(item: string, how: 'seen' | 'word', evidence: string): void {
+    this.#mustBeMine();
     this.#append({ type: 'ticked', item, how, evidence });
   }
 
   note(text: string): void {
+    this.#mustBeMine();
     this.#append({ type: 'note', text });
   }
 
@@ -187,6 +250,7 @@ export class Runner {
   }
 
   pause(on: boolean): void {
+    this.#mustBeMine();
     this.#append({ type: 'paused', on });
     this.pump();
   }
@@ -271,7 +335,7 @@ export class Runner {
 
   /** Does everything that can be done now without a person. */
   pump(): void {
-    if (this.#pumping || this.#abort.signal.aborted || this.options.observe === true) return;
+    if (this.#pumping || this.#abort.signal.aborted || this.#observing !== undefined) return;
     this.#pumping = true;
     try {
       const scenario = this.scenario;
@@ -330,6 +394,8 @@ export class Runner {
         this.#append(payload);
         this.pump();
       },
+      ready: (how) => this.#right.ready(how),
+      stopped: () => this.#observing !== undefined,
       progress: (progress) => {
         if (progress === undefined) this.#progress.delete(key);
         else this.#progress.set(key, progress);
@@ -397,8 +463,7 @@ export class Runner {
   }
 
   #mayAct(): void {
-    if (this.options.observe === true)
-      throw new Refused('This console observes only. Start it without --observe to act.');
+    if (this.#observing !== undefined) throw new Refused(this.#observing);
     if (this.#state.ended !== undefined) throw new Refused('This run has ended.');
   }
 
@@ -407,8 +472,15 @@ export class Runner {
     this.#tell(undefined);
   }
 
+  /** @throws Refused while another console's run is shown: what is wanted here would be lost */
+  #mustBeMine(): void {
+    if (this.#following && this.#observing !== undefined) throw new Refused(this.#observing);
+  }
+
   #append(payload: Payload): void {
     const event = this.options.ports.record.append(payload);
+    // What comes back late belongs to our record, not to the run that is shown.
+    if (this.#following) return;
     const next = fold(this.#state, event);
     if (next !== undefined) this.#state = next;
     this.#tell(event);

@@ -103,6 +103,8 @@ export interface ConsoleState {
   readonly secretQuestion: SecretQuestion | undefined;
   /** Something about the record or the program the operator must know; shown in the header. */
   readonly warning: string | undefined;
+  /** Why this console only looks although it could act: who acts instead. */
+  readonly observing: string | undefined;
   /** Set when another operator's run was found unfinished and resumed. */
   readonly resumed: string | undefined;
 }
@@ -130,6 +132,7 @@ export function createConsoleStore(cluster: Cluster, mode: ConsoleState['mode'],
     unknownKeys: [],
     secretQuestion: undefined,
     warning: undefined,
+    observing: undefined,
     resumed: undefined,
   }));
 }

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { fullRestore } from '../../scenarios/full-restore.js';
+import { rebuild } from '../../src/cli/rebuild.js';
 import type { IncidentEvent } from '../../src/incident/event.js';
 import { findStep } from '../../src/incident/plan.js';
 import type { FaultName } from '../../src/practice/faults.js';
 import { differences, endState } from '../support/end-state.js';
+import { PracticeHost } from '../support/practice-host.js';
 import { Rig, RUN, type Wreck } from '../support/rig.js';
 
 /**
@@ -29,7 +31,11 @@ interface Uninterrupted {
 }
 
 /** Plays the whole run, which is the same every time, and copies the cluster after the events that are wanted. */
-async function uninterrupted(faults: readonly FaultName[], wanted: (seq: number) => boolean): Promise<Uninterrupted> {
+async function uninterrupted(
+  faults: readonly FaultName[],
+  wanted: (seq: number) => boolean,
+  operator?: string,
+): Promise<Uninterrupted> {
   const cuts: Cut[] = [];
   let open: IncidentEvent | undefined;
   // Where a unit's shell is between two steps, the cluster is copied a moment later, before the next event.
@@ -44,6 +50,7 @@ async function uninterrupted(faults: readonly FaultName[], wanted: (seq: number)
   };
   const rig = await Rig.start({
     faults,
+    ...(operator === undefined ? {} : { operator }),
     kept: (event, one) => {
       open = wanted(event.seq) ? event : undefined;
       freeze(one);
@@ -95,8 +102,13 @@ async function resetsBegun(rig: Rig): Promise<number> {
   return said.stdout.split('\n').filter((path) => path.includes('/reset-a')).length;
 }
 
-async function goesOn(cut: Cut, expected: Record<string, string>, faults: readonly FaultName[]): Promise<string[]> {
-  const rig = await Rig.resume(cut.wreck);
+async function goesOn(
+  cut: Cut,
+  expected: Record<string, string>,
+  faults: readonly FaultName[],
+  how: Parameters<typeof Rig.resume>[1] = {},
+): Promise<string[]> {
+  const rig = await Rig.resume(cut.wreck, how);
   try {
     await operate(rig, faults);
     const wrong = ungated(rig).map((step) => `${step} was sent without its gate`);
@@ -147,3 +159,51 @@ describe.each([[[]], [['dead-server']]] as [FaultName[]][])('a console that dies
     ALL ? 3_000_000 : 240_000,
   );
 });
+
+/** What a colleague on another machine finds: journal and lock on the servers, nothing of the record, nothing in the spool. */
+async function foundOnServers({ cluster, clock, ...wreck }: Wreck): Promise<{ wreck: Wreck; how: object } | undefined> {
+  const stop = clock.runFree();
+  const hosts = ['node-1', 'node-2', 'node-3'].map((name) => new PracticeHost(() => cluster.node(name), clock));
+  const rebuilt = await rebuild(hosts, AbortSignal.timeout(60_000));
+  stop();
+  if (rebuilt === undefined) return undefined;
+  return {
+    wreck: { ...wreck, cluster, clock, events: rebuilt.events, fetched: new Set() },
+    how: { operator: 'bob', previous: rebuilt.previous },
+  };
+}
+
+test(
+  'a console that dies with its machine: a colleague takes over from the servers and ends where it would have ended',
+  async () => {
+    const { events, state } = await uninterrupted([], () => false, 'alice');
+    const kill = chosen(events);
+    const failures: string[] = [];
+    let tried = 0;
+    let tooEarly = 0;
+    for (let from = 0; from < kill.length; from += CHUNK) {
+      const chunk = new Set(kill.slice(from, from + CHUNK));
+      for (const cut of (await uninterrupted([], (seq) => chunk.has(seq), 'alice')).cuts) {
+        const { seq, type } = cut.after;
+        const found = await foundOnServers(cut.wreck);
+        if (found === undefined) {
+          tooEarly += 1;
+          if (cut.wreck.events.some((event) => event.type === 'sent' && isExec(event as IncidentEvent)))
+            failures.push(`after event ${seq} (${type}): commands were sent, and no server knows of the run`);
+          continue;
+        }
+        for (const wrong of await goesOn({ ...cut, wreck: found.wreck }, state, [], found.how))
+          failures.push(`after event ${seq} (${type}): ${wrong}`);
+        tried += 1;
+      }
+    }
+    process.stdout.write(
+      `taken over: ${tried} of ${events} tried, ${tooEarly} before anything acted, ${failures.length} differences\n`,
+    );
+    expect(failures).toEqual([]);
+    expect(tried).toBeGreaterThan(kill.length / 2);
+  },
+  ALL ? 3_000_000 : 240_000,
+);
+
+const isExec = (event: IncidentEvent): boolean => event.type === 'sent' && event.command.kind !== 'task';

@@ -3,6 +3,7 @@ import type { Cluster } from '../../src/incident/cluster.js';
 import { act, look, once } from '../../src/incident/command.js';
 import type { AnyEvent, IncidentEvent, Payload } from '../../src/incident/event.js';
 import type { Question, Scenario, Step } from '../../src/incident/step.js';
+import { CHAIN_START, linkHash } from '../../src/record/chain.js';
 import type { HostAnswer, Ports } from '../../src/runner/ports.js';
 
 /** A world of flags: `set NAME` sets one on a host, `ask NAME` says whether it is set. Enough to see what the runner does. */
@@ -40,12 +41,23 @@ export class FakeWorld {
 
 export class MemoryRecord {
   readonly events: AnyEvent[] = [];
+  readonly #rows: { seq: number; hash: string; body: string }[] = [];
 
   constructor(
     private readonly clock: VirtualClock,
     /** Called after each event is kept: a test cuts the run here. */
     private readonly kept: (event: IncidentEvent) => void = () => {},
   ) {}
+
+  /** The chain as a record on disk would have it. */
+  rowsAfter(seq: number): { seq: number; hash: string; body: string }[] {
+    for (const event of this.events.slice(this.#rows.length)) {
+      const body = JSON.stringify(event);
+      const hash = linkHash(this.#rows.at(-1)?.hash ?? CHAIN_START, event.seq, body);
+      this.#rows.push({ seq: event.seq, hash, body });
+    }
+    return this.#rows.filter((row) => row.seq > seq);
+  }
 
   append(payload: Payload): IncidentEvent {
     const event = {

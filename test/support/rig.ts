@@ -2,6 +2,7 @@ import { fullRestore } from '../../scenarios/full-restore.js';
 import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
 import { suggestPrimary } from '../../scenarios/steps/fitness.js';
 import { VirtualClock } from '../../src/base/clock.js';
+import { papersFor } from '../../src/cli/papers-text.js';
 import { scenarios } from '../../src/cli/views.js';
 import { surveyHost } from '../../src/cluster/survey.js';
 import { watchCluster } from '../../src/cluster/watch.js';
@@ -9,8 +10,11 @@ import type { AnyEvent, IncidentEvent } from '../../src/incident/event.js';
 import type { HostFacts } from '../../src/incident/facts.js';
 import { contextOf } from '../../src/incident/state.js';
 import { HERE } from '../../src/incident/step.js';
+import { NOTICE_FILE } from '../../src/k3s/paths.js';
+import { Site } from '../../src/papers/site.js';
 import { createPracticeCluster, type PracticeCluster } from '../../src/practice/cluster.js';
 import type { FaultName } from '../../src/practice/faults.js';
+import type { Previous } from '../../src/runner/right.js';
 import { Runner } from '../../src/runner/runner.js';
 import { MemoryRecord } from './fake-world.js';
 import { BACKUP, type PracticePorts, practiceCluster, practicePorts, provenSnapshot } from './practice-ports.js';
@@ -27,6 +31,11 @@ export async function until(condition: () => boolean, what = 'it', rounds = 400_
 
 export interface RigOptions {
   readonly faults?: readonly FaultName[];
+  /** Keeps lock, journal and papers on the servers, as this operator. */
+  readonly operator?: string;
+  /** A second console on the cluster of another. */
+  readonly beside?: Rig;
+  readonly run?: string;
   /** Called after each event is on "disk". */
   readonly kept?: (event: IncidentEvent, rig: Rig) => void;
 }
@@ -39,6 +48,33 @@ export interface Wreck {
   readonly fetched: ReadonlySet<string>;
 }
 
+function siteFor(
+  operator: string | undefined,
+  run: string,
+  practice: PracticePorts,
+  clock: VirtualClock,
+  record: MemoryRecord,
+  runner: () => Runner,
+): Site | undefined {
+  if (operator === undefined) return undefined;
+  return new Site({
+    servers: () =>
+      practiceCluster.hosts
+        .filter((host) => host.role === 'server')
+        .map(({ name }) => ({
+          host: practice.host(name),
+          ...(runner().state.facts[name]?.reachable === true ? {} : { silent: `${name} does not answer` }),
+        })),
+    clock,
+    owner: { operator, machine: `${operator}s-machine`, run, seat: operator },
+    rows: (after) => record.rowsAfter(after),
+    papers: (host) => papersFor({ scenario: runner().chosen, state: runner().state, host }),
+    gone: () => [NOTICE_FILE],
+    lost: (by) => runner().lost(by),
+    kept: (on, without) => runner().kept(on, without),
+  });
+}
+
 /** A whole console without a screen, in one process on a virtual clock: practice cluster, probes, runner, record. */
 export class Rig {
   readonly fetched: Set<string>;
@@ -46,6 +82,9 @@ export class Rig {
   readonly #looking = new AbortController();
   readonly #stopClock: () => void;
   #watching: Promise<void> = Promise.resolve();
+  #keeping: Promise<void> = Promise.resolve();
+  #asleep = false;
+  #left: Promise<void> = Promise.resolve();
 
   private constructor(
     readonly clock: VirtualClock,
@@ -54,52 +93,65 @@ export class Rig {
     readonly practice: PracticePorts,
     readonly runner: Runner,
     fetched: Set<string>,
+    readonly site: Site | undefined,
+    private readonly guest: boolean,
   ) {
     this.fetched = fetched;
-    this.#stopClock = clock.runFree();
+    this.#stopClock = guest ? () => undefined : clock.runFree();
+    if (site === undefined) return;
+    this.#keeping = this.#keep(site);
+    runner.listen((_state, event) => {
+      if (event?.type === 'run-ended') this.#left = site.leave(event.outcome !== 'stopped');
+      else if (event !== undefined) site.gather();
+    });
   }
 
   static async start(options: RigOptions = {}): Promise<Rig> {
     const backup = await provenSnapshot();
-    const clock = new VirtualClock();
-    const cluster = createPracticeCluster({ clock, faults: options.faults ?? [] });
+    const clock = options.beside?.clock ?? new VirtualClock();
+    const cluster = options.beside?.cluster ?? createPracticeCluster({ clock, faults: options.faults ?? [] });
     let rig: Rig | undefined;
     const record = new MemoryRecord(clock, (event) => {
       if (rig !== undefined) options.kept?.(event, rig);
     });
     const fetched = new Set<string>();
     const practice = practicePorts(cluster, clock, record, backup, fetched);
-    const runner = Runner.open(
-      { scenarios, ports: practice.ports },
+    const run = options.run ?? RUN;
+    const site = siteFor(options.operator, run, practice, clock, record, () => runner);
+    const runner: Runner = Runner.open(
+      { scenarios, ports: site === undefined ? practice.ports : { ...practice.ports, right: site } },
       {
         type: 'run-opened',
-        runId: RUN,
+        runId: run,
         cluster: practiceCluster,
-        operator: 'tester',
+        operator: options.operator ?? 'tester',
         machine: 'here',
         version: '0',
         mode: 'drill',
       },
     );
-    rig = new Rig(clock, cluster, record, practice, runner, fetched);
+    rig = new Rig(clock, cluster, record, practice, runner, fetched, site, options.beside !== undefined);
     rig.#watch();
     return rig;
   }
 
   /** Another console on what a dead one left. */
-  static async resume(wreck: Wreck): Promise<Rig> {
+  static async resume(wreck: Wreck, how: { operator?: string; previous?: Previous } = {}): Promise<Rig> {
     const backup = await provenSnapshot();
     const record = new MemoryRecord(wreck.clock);
     record.events.push(...(wreck.events as IncidentEvent[]));
     const fetched = new Set(wreck.fetched);
     const practice = practicePorts(wreck.cluster, wreck.clock, record, backup as ProvenBackup, fetched);
-    const runner = Runner.resume({ scenarios, ports: practice.ports }, [...wreck.events], {
+    const site = siteFor(how.operator, RUN, practice, wreck.clock, record, () => runner);
+    const ports = site === undefined ? practice.ports : { ...practice.ports, right: site };
+    const previous = how.previous === undefined ? {} : { previous: how.previous };
+    const runner: Runner = Runner.resume({ scenarios, ports, ...previous }, [...wreck.events], {
       type: 'run-resumed',
-      operator: 'tester',
+      operator: how.operator ?? 'tester',
       machine: 'there',
       version: '0',
     });
-    const rig = new Rig(wreck.clock, wreck.cluster, record, practice, runner, fetched);
+    const rig = new Rig(wreck.clock, wreck.cluster, record, practice, runner, fetched, site, false);
     rig.#watch();
     return rig;
   }
@@ -114,6 +166,14 @@ export class Rig {
       clock,
       fetched: new Set(this.fetched),
     };
+  }
+
+  async #keep(site: Site): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      await this.clock.sleep(10_000, signal).catch(() => undefined);
+      if (!signal.aborted && !this.#asleep && site.acting) await site.beat();
+    }
   }
 
   #watch(): void {
@@ -198,12 +258,29 @@ export class Rig {
     return this.cluster.node(node).exec(command);
   }
 
+  /** This console is gone without a word: nothing is let go of on the servers. */
+  async die(): Promise<void> {
+    this.#abort.abort(new Error('killed'));
+    await this.runner.close();
+    await this.#watching;
+    await this.#keeping;
+  }
+
+  /** The laptop is closed for a while: neither looks nor heartbeats. */
+  async sleep(ms: number): Promise<void> {
+    this.#asleep = true;
+    await this.clock.sleep(ms);
+    this.#asleep = false;
+  }
+
   /** Ends this console; what runs on nodes goes on. */
   async close(): Promise<void> {
     this.#abort.abort(new Error('closing'));
     await this.runner.close();
     await this.#watching;
+    await this.#left;
+    await this.#keeping;
     this.#stopClock();
-    this.cluster.close();
+    if (!this.guest) this.cluster.close();
   }
 }

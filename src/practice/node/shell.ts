@@ -83,9 +83,12 @@ export async function runShell(node: PracticeNode, run: Run): Promise<number> {
       }
       script = node.files(run.user).text(next);
       args = run.argv.slice(at + 1);
-    } else script = utf8(await readAll(run.stdin));
+    } else {
+      script = utf8(await readAll(run.stdin));
+      return runScript(node, run, script, args, '');
+    }
   }
-  return runScript(node, run, script, args, isShell ? '' : latin(await readAll(run.stdin)));
+  return runScript(node, run, script, args, latin(await readAll(run.stdin)));
 }
 
 /** Runs shell text with positional parameters. `$0` is the library's own. */
