@@ -37,10 +37,10 @@ export function App({ store, intents }: Props): ReactNode {
 
   // What is typed belongs to one dialog: another one on top begins empty, and counts its dead time from when it is seen.
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new kind of dialog or another question is what starts it anew
-  useEffect(
-    () => setInput(freshDialogInput(Date.now())),
-    [kind, state.secretQuestion?.id, view.dialogs.length, setInput],
-  );
+  useEffect(() => {
+    const initial = dialog?.kind === 'words' ? dialog.initial : undefined;
+    setInput({ ...freshDialogInput(Date.now()), text: initial ?? '' });
+  }, [kind, state.secretQuestion?.id, view.dialogs.length, setInput]);
 
   const attention = state.attention;
   const gateOpen = attention.kind === 'gate' && attention.open !== undefined;
@@ -69,6 +69,7 @@ export function App({ store, intents }: Props): ReactNode {
         input: getInput(),
         intents,
         change,
+        copy: (text: string) => stdout.write(`\u001b]52;c;${Buffer.from(text).toString('base64')}\u0007`),
         setInput,
         columns,
         rows,

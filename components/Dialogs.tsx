@@ -5,12 +5,13 @@ import { choiceOptions, optionLines } from './dialogs/choose.js';
 import { doneLines } from './dialogs/done.js';
 import { gateLines, gateTitle } from './dialogs/gate.js';
 import type { DialogInput } from './dialogs/input.js';
+import { journalLineLines } from './dialogs/line.js';
 import { symptomLines } from './dialogs/symptoms.js';
 import { troubleLines } from './dialogs/trouble.js';
 import { silentHosts, workingKeys } from './keys.js';
 import { type Line, labelled, line, pad, seg } from './line.js';
 import { Overlay } from './Overlay.js';
-import type { OpenDialog } from './press-in-dialog.js';
+import type { OpenDialog } from './press-tools.js';
 import { GLYPH } from './symbols.js';
 
 interface Props {
@@ -108,6 +109,16 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
           lines={(width, height) => symptomLines(state, width).slice(input.scroll, input.scroll + height)}
         />
       );
+    case 'line':
+      return (
+        <Overlay
+          {...size}
+          title="A line of the journal"
+          lines={(width, height) =>
+            journalLineLines(state, view.journal.filter, dialog.id, width).slice(input.scroll, input.scroll + height)
+          }
+        />
+      );
     case 'words':
       return (
         <Overlay {...size} title="In your words" lines={(width) => wordsLines(dialog.question, input.text, width)} />
@@ -142,6 +153,8 @@ export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
       return 'y stores them and connects   esc leaves them out for now';
     case 'quit':
       return 'y leaves   esc stays';
+    case 'line':
+      return 'y copies   s opens the step of the remedy   j k scroll   esc back';
     default:
       return 'esc back';
   }

@@ -1,28 +1,14 @@
 import { inertLine } from '../src/base/inert.js';
-import type { Intents } from '../src/incident/intents.js';
 import { cellKey } from '../src/incident/state.js';
-import type { ConsoleState } from '../src/store/store.js';
-import type { Dialog, ViewAction, ViewState, WordsPurpose } from '../src/store/view.js';
+import type { WordsPurpose } from '../src/store/view.js';
 import { choiceOptions } from './dialogs/choose.js';
 import { pressAtGate, refusedPaste } from './dialogs/gate-input.js';
-import type { DialogInput } from './dialogs/input.js';
+import { openStep } from './dialogs/line.js';
 import { troubleChoices } from './dialogs/trouble.js';
+import { parseFilter } from './journal/filter.js';
+import { copyLine, searchOn } from './journal/press.js';
 import { silentHosts } from './keys.js';
-
-/** What a key does. The state is read when it is pressed, so that two keys in one moment see each other's effect. */
-export interface PressTools {
-  readonly state: ConsoleState;
-  readonly view: ViewState;
-  readonly input: DialogInput;
-  readonly intents: Intents;
-  readonly columns: number;
-  readonly rows: number;
-  readonly pasted?: boolean;
-  change(action: ViewAction): void;
-  setInput(input: DialogInput): void;
-}
-
-export type OpenDialog = Dialog | { readonly kind: 'secret' };
+import { type OpenDialog, type PressTools, say } from './press-tools.js';
 
 export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTools): void {
   const { change, intents, state } = tools;
@@ -68,16 +54,16 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
       else if (name === 'escape') close();
       else scroll(name, tools);
       return;
+    case 'line':
+      if (name === 'y') return copyLine(tools);
+      if (name === 's') return openStep(dialog.id, tools);
+      if (['escape', 'q', 'i', 'return'].includes(name)) return close();
+      return scroll(name, tools);
     case 'symptoms':
     case 'help':
       if (name === 'escape' || name === '?' || name === 'q' || name === 'i') close();
       else scroll(name, tools);
   }
-}
-
-/** A refusal becomes a sentence in the footer. */
-export function say(tools: PressTools, refused: string | undefined): void {
-  if (refused !== undefined) tools.change({ do: 'notice', text: refused });
 }
 
 function pressGate(name: string, tools: PressTools): void {
@@ -131,8 +117,14 @@ function finishWords(purpose: WordsPurpose, text: string, tools: PressTools): vo
       return say(tools, intents.skip(purpose.step, purpose.host, text));
     case 'undo':
       return say(tools, text.trim() === '' ? 'Say why it is undone.' : intents.undo(text));
-    case 'search':
-      return change({ do: 'search', text: text.trim() });
+    case 'search': {
+      change({ do: 'search', text: text.trim() });
+      return text.trim() === '' ? undefined : searchOn(-1, tools, text.trim());
+    }
+    case 'filter': {
+      const filter = parseFilter(text);
+      return typeof filter === 'string' ? say(tools, filter) : change({ do: 'filter', filter });
+    }
   }
 }
 

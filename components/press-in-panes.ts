@@ -1,9 +1,21 @@
 import { PANES } from '../src/store/view.js';
+import {
+  askFilter,
+  askSearch,
+  copyLine,
+  followJournal,
+  moveInJournal,
+  nextError,
+  nextHost,
+  nextLevel,
+  openLine,
+  saveJournal,
+  searchOn,
+} from './journal/press.js';
 import { type CommandId, commandFor, silentHosts } from './keys.js';
 import { planCursor } from './Pane.js';
-import { errorAbove, shown } from './panes/journal.js';
 import { planRows } from './panes/plan.js';
-import { type PressTools, say } from './press-in-dialog.js';
+import { type PressTools, say } from './press-tools.js';
 
 /** What a key does where no dialog is open. */
 export function pressInPanes(name: string, tools: PressTools): void {
@@ -40,23 +52,28 @@ function run(command: CommandId, name: string, tools: PressTools): void {
     case 'bottom':
       return move(command, tools);
     case 'follow':
-      return change({ do: 'follow', on: true });
+    case 'hold-still':
+      return followJournal(command === 'follow', tools);
     case 'next-error':
-    case 'previous-error': {
-      const to = errorAbove(state.journal, view.search, view.scrolled, command === 'next-error' ? 1 : -1);
-      return to === undefined
-        ? change({ do: 'notice', text: 'No error line there.' })
-        : change({ do: 'scroll', by: to - view.scrolled, most: state.journal.length });
-    }
+    case 'previous-error':
+      return nextError(command === 'next-error' ? 1 : -1, tools);
     case 'search':
-      return change({
-        do: 'open',
-        dialog: {
-          kind: 'words',
-          purpose: { do: 'search' },
-          question: 'Show only journal lines that hold (empty shows all):',
-        },
-      });
+      return askSearch(tools);
+    case 'next-match':
+    case 'previous-match':
+      return searchOn(command === 'next-match' ? 1 : -1, tools);
+    case 'filter':
+      return askFilter(tools);
+    case 'level':
+      return nextLevel(tools);
+    case 'host':
+      return nextHost(tools);
+    case 'line':
+      return openLine(tools);
+    case 'copy':
+      return copyLine(tools);
+    case 'save-journal':
+      return saveJournal(tools);
     case 'backups':
       return change({ do: 'focus', pane: 'backups' });
     case 'checklist':
@@ -149,9 +166,7 @@ const PAGE = 10;
 function move(command: 'up' | 'down' | 'page-up' | 'page-down' | 'top' | 'bottom', tools: PressTools): void {
   const { state, view, change } = tools;
   const by = { up: -1, down: 1, 'page-up': -PAGE, 'page-down': PAGE, top: -100_000, bottom: 100_000 }[command];
-  if (view.focus === 'journal') {
-    return change({ do: 'scroll', by: -by, most: Math.max(0, shown(state.journal, view.search).length - 1) });
-  }
+  if (view.focus === 'journal') return moveInJournal(by, tools);
   const count = {
     plan: state.incident?.begun === true ? planRows(state.plan).length : state.triage.options.length,
     checklist: state.checklist.length,

@@ -2,6 +2,7 @@ import { unmetBeforeBegin } from '../../scenarios/pre-restore.js';
 import { toProblem } from '../base/problem.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { Refused } from '../runner/runner.js';
+import { keepJournal } from './journal-file.js';
 import { writeReport } from './report-file.js';
 import type { Session } from './session.js';
 
@@ -62,6 +63,13 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
     listBackups: () => refusing(() => void session.listBackups()),
     giveSecret: (id, text) => session.asking.answer(id, text),
     writeReport: () => writeReport(session),
+    saveJournal: async (text) => {
+      try {
+        return `Saved: ${keepJournal(text, runner.state.runId)}`;
+      } catch (error) {
+        return `It could not be saved: ${error instanceof Error ? error.message : String(error)}`;
+      }
+    },
     leave,
   };
 }

@@ -9,16 +9,17 @@ export const matchSymptoms = makeMatcher(symptoms.filter((one) => one.severity !
 
 /** The catalogue with this cluster's names in it. */
 export function entriesFor(cluster: Cluster): Map<string, SymptomEntry> {
-  const names = { servers: namesOf(cluster, 'server') };
+  const names = { servers: namesOf(cluster, 'server'), server: '{server}', primary: '{primary}' };
   return new Map(
-    symptoms.map(({ id, title, means, doThis, notThis, source }) => [
+    symptoms.map(({ id, title, means, doThis, notThis, source, steps }) => [
       id,
       {
         id,
         title,
-        means,
+        means: fillNames(means, names),
         doThis: fillNames(doThis, names),
         source,
+        steps: steps ?? [],
         ...(notThis === undefined ? {} : { notThis: fillNames(notThis, names) }),
       },
     ]),

@@ -26,6 +26,8 @@ export interface Intents {
   giveSecret(id: string, text: string | undefined): void;
   /** Writes the report and returns its path. */
   writeReport(): Promise<string>;
+  /** Keeps journal lines in a file of the state directory; resolves with where, as a sentence. */
+  saveJournal(text: string): Promise<string>;
   /** Leaves the console. What runs on nodes goes on. */
   leave(): void;
 }
