@@ -111,6 +111,8 @@ function finishWords(purpose: WordsPurpose, text: string, tools: PressTools): vo
   switch (purpose.do) {
     case 'tick':
       return say(tools, intents.tick(purpose.item, text));
+    case 'copy-data':
+      return say(tools, text.trim() === '' ? intents.copyData() : intents.tick('current-data', text));
     case 'attest':
       return say(tools, intents.attest(purpose.host, text, purpose.as));
     case 'skip':

@@ -130,6 +130,7 @@ function enter(tools: PressTools): void {
   if (view.focus === 'checklist') {
     const item = state.checklist[view.cursor.checklist];
     if (item === undefined) return;
+    if (item.id === 'current-data' && item.status === 'unmet' && state.mode !== 'OBSERVE') return askCopy(tools);
     if (item.status === 'met') return change({ do: 'notice', text: `${item.title}: ${item.evidence}` });
     return change({
       do: 'open',
@@ -159,6 +160,18 @@ function enter(tools: PressTools): void {
     });
   }
   if (view.focus === 'plan') change({ do: 'focus', pane: 'step' });
+}
+
+/** Large data is copied when somebody wants it; a word will do as well. */
+function askCopy({ change }: PressTools): void {
+  change({
+    do: 'open',
+    dialog: {
+      kind: 'words',
+      purpose: { do: 'copy-data' },
+      question: 'Press enter to copy the etcd data of every server to this machine, or say why it is left out.',
+    },
+  });
 }
 
 const PAGE = 10;

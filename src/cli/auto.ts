@@ -1,4 +1,4 @@
-import { preRestore } from '../../scenarios/pre-restore.js';
+import { itemStatuses, preRestore } from '../../scenarios/pre-restore.js';
 import { EXIT, type ExitCode } from '../base/problem.js';
 import { namesOf } from '../incident/cluster.js';
 import type { Intents } from '../incident/intents.js';
@@ -91,6 +91,12 @@ class AutoOperator {
       for (const item of preRestore)
         if (item.needsWord) intents.tick(item.id, 'practice cluster: nothing runs on it that matters');
       await this.#until(() => !session.sudo.asking, 'what sudo says');
+      await this.#until(
+        () => itemStatuses(session.checklistSeen()).every((one) => one.underWay !== true),
+        'the checklist',
+      );
+      for (const { item, met, evidence } of itemStatuses(session.checklistSeen()))
+        if (!met) intents.tick(item.id, `practice cluster: ${evidence}`);
       const notBegun = intents.begin();
       if (notBegun !== undefined) return notBegun;
       while (session.runner.state.ended === undefined) {

@@ -1,4 +1,4 @@
-import { unmetBeforeBegin } from '../../scenarios/pre-restore.js';
+import { itemStatuses, unmetBeforeBegin } from '../../scenarios/pre-restore.js';
 import { toProblem } from '../base/problem.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { Refused } from '../runner/runner.js';
@@ -15,6 +15,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
         runner.chooseScenario(id);
         session.suggestChoices();
         void session.checkSudo();
+        session.keepBefore();
       }),
     choose: (key, value) => refusing(() => runner.choose(key, value)),
     attest: (host, words, as) => refusing(() => runner.attest(host, words, as)),
@@ -28,10 +29,13 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
         runner.mayBegin();
         if (session.sudo.asking) throw new Refused('Sudo on the hosts is still being asked. Begin again in a moment.');
         if (session.sudo.refuses.length > 0) throw new Refused(session.sudo.refuses.join(' '));
-        const unmet = unmetBeforeBegin(session.checklistSeen(), runner.scenario?.checklist);
+        const unmet = unmetBeforeBegin(session.checklistSeen());
         if (unmet.length > 0) throw new Refused(`Not on the checklist yet: ${unmet.join('; ')}.`);
+        for (const { item, how, evidence } of itemStatuses(session.checklistSeen()))
+          if (how === 'seen') runner.tick(item.id, 'seen', evidence);
         runner.begin();
       }),
+    copyData: () => refusing(() => void session.before.copy(true)),
     pause: (on) => refusing(() => runner.pause(on)),
     openGate: () => refusingLater(async () => void (await runner.openGate())),
     confirmGate: async (typed) => {

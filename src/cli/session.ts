@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Backup, Spool, suggested } from '../backups/index.js';
 import { systemClock } from '../base/clock.js';
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
@@ -15,6 +16,7 @@ import { addJournal, type ConsoleState, type ConsoleStore, createConsoleStore, n
 import { Asking } from './asking.js';
 import { BackupDesk } from './backup-desk.js';
 import type { Listing } from './backup-sources.js';
+import { Before } from './before.js';
 import { clusterOf } from './cluster-of.js';
 import { DataReads } from './data-reads.js';
 import { hostsPort } from './hosts-port.js';
@@ -44,6 +46,8 @@ export interface SessionOptions {
   readonly fresh?: boolean;
 }
 
+const RELIST_MS = 300_000;
+
 /**
  * One incident, wired together: hosts, record, runner, probes, journals and the store they all write to.
  * The only place where concrete parts meet; it decides nothing.
@@ -64,7 +68,9 @@ export class Session {
   readonly refresh: Refresh;
   readonly #abort = new AbortController();
   readonly #work: Promise<unknown>[] = [];
+  readonly before: Before;
   #backups: readonly Backup[] | undefined;
+  #listedAt: number | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -144,6 +150,15 @@ export class Session {
     this.record = opened.record;
     this.runner = opened.runner;
     this.recordFile = opened.file;
+    this.before = new Before({
+      cluster: this.cluster,
+      runs: dirname(opened.file),
+      signal: this.#abort.signal,
+      host: (name) => this.hosts.get(name),
+      state: () => this.runner.state,
+      changed: () => this.refresh.soon(),
+      note: (text) => this.runner.note(text),
+    });
     if (opened.resumed !== undefined) this.store.setState({ resumed: opened.resumed });
     this.runner.listen((_state, event) => {
       if (event?.type === 'host-came-back') this.#warn(`${event.host} answers again: it takes part, and is held first`);
@@ -154,13 +169,22 @@ export class Session {
 
   /** Runs until `close`: probes, journals, catalogue, the clock of the screen. */
   start(): void {
-    this.#work.push(this.looks.watch(), this.listBackups(), this.#tick());
+    this.#work.push(this.looks.watch(), this.listBackups(), this.#relist(), this.#tick());
     this.refresh.soon();
   }
 
-  /** Reads the catalogue into the store. */
-  async listBackups(): Promise<void> {
-    this.store.setState({ backups: { state: 'loading' } });
+  /** Until the plan begins the catalogue is read again now and then, without a word: the checklist must not rest on an old look. */
+  async #relist(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted && !this.runner.state.begun) {
+      await systemClock.sleep(RELIST_MS, signal).catch(() => undefined);
+      if (!signal.aborted && !this.runner.state.begun) await this.listBackups(true);
+    }
+  }
+
+  /** Reads the catalogue into the store; `quietly` leaves what is shown until the new one is there. */
+  async listBackups(quietly = false): Promise<void> {
+    if (!quietly) this.store.setState({ backups: { state: 'loading' } });
     try {
       // What bucket and folder hold is shown while servers may still be silent.
       this.#show(await this.desk.list(this.#abort.signal, { onOutside: (listing) => this.#show(listing) }));
@@ -174,6 +198,7 @@ export class Session {
 
   #show({ backups, remarks }: Listing): void {
     this.#backups = backups;
+    this.#listedAt = systemClock.now();
     this.store.setState({ backups: backupsView(backups, systemClock.now(), remarks) });
     this.refresh.soon();
   }
@@ -191,6 +216,14 @@ export class Session {
     if (choices.snapshot === undefined && newest !== undefined) this.runner.choose('snapshot', newest);
   }
 
+  /** What the runbook wants kept before a restore, begun when a scenario is chosen; on a run taken up again, too. */
+  keepBefore(): void {
+    const { scenario, state } = this.runner;
+    const data = scenario?.checklist?.includes('current-data') ?? true;
+    if (!state.begun && scenario !== undefined && !this.#options.observe)
+      this.#work.push(this.before.chosen(data).catch((error: unknown) => this.#warn(toProblem(error).what)));
+  }
+
   /** Asks sudo on every host about the plan as it stands. */
   async checkSudo(): Promise<void> {
     const { scenario, state } = this.runner;
@@ -200,11 +233,16 @@ export class Session {
   }
 
   checklistSeen(): Parameters<typeof checklistView>[0] {
-    const { backups } = this.store.getState();
+    const { backups, live } = this.store.getState();
     return {
       state: this.runner.state,
       context: contextOf(this.runner.state, HERE, 1, true),
+      needed: this.runner.scenario?.checklist,
       backups: this.#backups?.length,
+      listedAt: this.#listedAt,
+      lookedAt: Object.fromEntries(Object.entries(live).map(([name, one]) => [name, one.seenAt])),
+      documented: this.before.documented,
+      copies: this.before.copies,
       backupsProblem: backups.state === 'failed' ? backups.what : undefined,
     };
   }
@@ -226,6 +264,8 @@ export class Session {
     await Promise.allSettled(this.#work);
     const { begun, ended } = this.runner.state;
     this.record.close();
+    // Copies of data hold every Secret: a drill needs none, and what was not begun needs nothing.
+    if (!begun || this.#options.inventory.drill) this.before.remove();
     if (!begun) for (const suffix of ['', '-wal', '-shm']) rmSync(this.recordFile + suffix, { force: true });
     // The spool is kept only for a run that can be resumed.
     if (!begun || ended !== undefined) rmSync(spoolDir(this.#options.state), { recursive: true, force: true });

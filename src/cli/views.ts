@@ -1,5 +1,5 @@
 import { fullRestore } from '../../scenarios/full-restore.js';
-import { type ChecklistSeen, preRestore } from '../../scenarios/pre-restore.js';
+import { type ChecklistSeen, itemStatuses } from '../../scenarios/pre-restore.js';
 import { quorumLoss } from '../../scenarios/quorum-loss.js';
 import { singleNode } from '../../scenarios/single-node.js';
 import { suggestPrimary } from '../../scenarios/steps/fitness.js';
@@ -73,13 +73,12 @@ export function backupsView(backups: readonly Backup[], now: number, notes: read
 const day = (time: number): string => new Date(time).toISOString().slice(0, 10);
 
 export function checklistView(seen: ChecklistSeen): ChecklistRow[] {
-  return preRestore.map((item) => {
-    const tick = seen.state.ticks[item.id];
-    const { met, underWay, evidence } = item.judge(seen);
-    if (met) return { id: item.id, title: item.title, status: 'met', evidence };
-    if (tick !== undefined)
-      return { id: item.id, title: item.title, status: 'met', evidence: `your word: ${tick.evidence}` };
-    const status = item.needsWord ? 'word-needed' : underWay === true ? 'checking' : 'unmet';
-    return { id: item.id, title: item.title, status, evidence };
-  });
+  return itemStatuses(seen).map(({ item, how, met, underWay, evidence, at }) => ({
+    id: item.id,
+    title: item.title,
+    status: met ? 'met' : item.needsWord ? 'word-needed' : underWay === true ? 'checking' : 'unmet',
+    how,
+    evidence,
+    ...(at === undefined ? {} : { at }),
+  }));
 }

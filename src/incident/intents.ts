@@ -7,6 +7,8 @@ export interface Intents {
   /** A server or agent that does not answer: known to be off, or left out. `words` say how that is known. */
   attest(host: string, words: string, as: 'off' | 'left-out'): Result;
   tick(item: string, words: string): Result;
+  /** Copies the etcd data of every server to this machine, before anything is changed. */
+  copyData(): Result;
   begin(): Result;
   pause(on: boolean): Result;
   openGate(): Promise<Result>;

@@ -39,6 +39,10 @@ export function reportMarkdown(input: ReportInput): string {
       'Checklist',
       Object.entries(state.ticks).map(([item, tick]) => `${item}: ${tick.evidence}`),
     ),
+    ...list(
+      'Notes',
+      state.notes.map((note) => `${note.text} (${clock(note.at)})`),
+    ),
     ...table('Commands', ['time', 'host', 'exit', 'command'], commandRows(state)),
     `Record: ${input.events} events, chain head \`${input.head}\`.`,
     '',

@@ -62,7 +62,11 @@ export interface ChecklistRow {
   readonly id: string;
   readonly title: string;
   readonly status: 'met' | 'unmet' | 'checking' | 'word-needed';
+  /** Seen by a probe, or the operator's word. */
+  readonly how: 'seen' | 'word';
   readonly evidence: string;
+  /** When the evidence was seen, milliseconds since the epoch. */
+  readonly at?: number;
 }
 
 export interface UnknownKey {

@@ -27,6 +27,7 @@ export type WordsPurpose =
   | { readonly do: 'attest'; readonly host: string; readonly as: 'off' | 'left-out' }
   | { readonly do: 'skip'; readonly step: string; readonly host: string }
   | { readonly do: 'undo' }
+  | { readonly do: 'copy-data' }
   | { readonly do: 'search' }
   | { readonly do: 'filter' };
 
