@@ -8,6 +8,7 @@ import type { DialogInput } from './dialogs/input.js';
 import { journalLineLines } from './dialogs/line.js';
 import { symptomLines } from './dialogs/symptoms.js';
 import { troubleLines } from './dialogs/trouble.js';
+import { verificationLines } from './dialogs/verification.js';
 import { silentHosts, workingKeys } from './keys.js';
 import { type Line, labelled, line, pad, seg } from './line.js';
 import { Overlay } from './Overlay.js';
@@ -109,6 +110,14 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
           lines={(width, height) => symptomLines(state, width).slice(input.scroll, input.scroll + height)}
         />
       );
+    case 'verification':
+      return (
+        <Overlay
+          {...size}
+          title="Verification after a restore"
+          lines={(width, height) => verificationLines(state, width).slice(input.scroll, input.scroll + height)}
+        />
+      );
     case 'line':
       return (
         <Overlay
@@ -145,7 +154,7 @@ export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
     case 'trouble':
       return 'press the letter of a choice   esc back';
     case 'done':
-      return 'r writes the report   esc back to the panes   q leaves';
+      return 'r writes the report   v verification   esc back to the panes   q leaves';
     case 'words':
     case 'secret':
       return 'enter takes it   esc cancels';
@@ -153,6 +162,8 @@ export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
       return 'y stores them and connects   esc leaves them out for now';
     case 'quit':
       return 'y leaves   esc stays';
+    case 'verification':
+      return 'v runs it again   j k scroll   esc back';
     case 'line':
       return 'y copies   s opens the step of the remedy   j k scroll   esc back';
     default:

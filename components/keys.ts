@@ -48,6 +48,7 @@ export type CommandId =
   | 'retry-host'
   | 'reload'
   | 'explain'
+  | 'verify'
   | 'repaint';
 
 export interface KeySpec {
@@ -72,6 +73,8 @@ const asks = (state: ConsoleState, key: ChoiceKey): boolean =>
   state.scenario?.asks.some((one) => one.key === key) === true;
 const following = (view: ViewState): boolean => view.journal.at === undefined;
 const searching = (_state: ConsoleState, view: ViewState): boolean => view.journal.search !== '';
+const apiAnswers = (state: ConsoleState): boolean =>
+  Object.values(state.live).some((one) => one.facts.apiReady === true);
 const at =
   (pane: PaneId) =>
   (_state: ConsoleState, view: ViewState): boolean =>
@@ -212,6 +215,15 @@ export const KEYS: readonly KeySpec[] = [
     label: 'explain symptoms',
     footer: 5,
     when: (state) => state.journal.some((one) => one.symptoms.length > 0),
+  },
+  {
+    id: 'verify',
+    keys: 'v',
+    press: ['v'],
+    label: 'verify the cluster',
+    footer: 8,
+    when: (state) =>
+      state.mode !== 'OBSERVE' && (ended(state) || state.incident?.verification !== undefined || apiAnswers(state)),
   },
   { id: 'reload', keys: 'R', press: ['R'], label: 'read the catalogue again', when: at('backups'), footer: 4 },
   { id: 'next-pane', keys: 'tab', press: ['tab'], label: 'next pane', footer: 8 },

@@ -8,7 +8,7 @@ import { troubleChoices } from './dialogs/trouble.js';
 import { parseFilter } from './journal/filter.js';
 import { copyLine, searchOn } from './journal/press.js';
 import { silentHosts } from './keys.js';
-import { type OpenDialog, type PressTools, say } from './press-tools.js';
+import { type OpenDialog, openVerification, type PressTools, say } from './press-tools.js';
 
 export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTools): void {
   const { change, intents, state } = tools;
@@ -51,9 +51,14 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
       if (name === 'q') intents.leave();
       else if (name === 'r')
         void intents.writeReport().then((path) => tools.setInput({ ...tools.input, remark: path }));
+      else if (name === 'v') openVerification(tools);
       else if (name === 'escape') close();
       else scroll(name, tools);
       return;
+    case 'verification':
+      if (name === 'v') return say(tools, intents.verify());
+      if (name === 'escape' || name === 'q') return close();
+      return scroll(name, tools);
     case 'line':
       if (name === 'y') return copyLine(tools);
       if (name === 's') return openStep(dialog.id, tools);

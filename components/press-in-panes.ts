@@ -15,7 +15,7 @@ import {
 import { type CommandId, commandFor, silentHosts } from './keys.js';
 import { planCursor } from './Pane.js';
 import { planRows } from './panes/plan.js';
-import { type PressTools, say } from './press-tools.js';
+import { openVerification, type PressTools, say } from './press-tools.js';
 
 /** What a key does where no dialog is open. */
 export function pressInPanes(name: string, tools: PressTools): void {
@@ -92,6 +92,8 @@ function run(command: CommandId, name: string, tools: PressTools): void {
     }
     case 'explain':
       return change({ do: 'open', dialog: { kind: 'symptoms' } });
+    case 'verify':
+      return openVerification(tools);
     case 'reload':
       return say(tools, intents.listBackups());
     case 'begin': {

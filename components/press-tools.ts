@@ -24,3 +24,11 @@ export type OpenDialog = Dialog | { readonly kind: 'secret' };
 export function say(tools: PressTools, refused: string | undefined): void {
   if (refused !== undefined) tools.change({ do: 'notice', text: refused });
 }
+
+/** Shows the verification; where none was run yet, runs it. */
+export function openVerification(tools: PressTools): void {
+  const { state, intents, change } = tools;
+  const refused = state.incident?.verification === undefined && !state.verifying ? intents.verify() : undefined;
+  if (refused !== undefined) return say(tools, refused);
+  change({ do: 'open', dialog: { kind: 'verification' } });
+}

@@ -105,6 +105,8 @@ class AutoOperator {
         if (why !== undefined) return why;
         await pause(50);
       }
+      await this.#until(() => !session.store.getState().verifying, 'the verification');
+      this.#sayVerification();
       return undefined;
     } finally {
       unlisten();
@@ -182,6 +184,12 @@ class AutoOperator {
         `${duration(tookMs(cell)).padStart(9)}  ${cell.status.padEnd(7)} ${cell.host.padEnd(8)} ${title}: ${cell.trouble?.what ?? cell.evidence.join('; ')}`,
       );
     }
+  }
+
+  #sayVerification(): void {
+    const { session, say } = this.#options;
+    for (const row of session.runner.state.verification?.rows ?? [])
+      say(`  ${row.result.padEnd(8)} ${row.title}: ${row.seen}${row.next === undefined ? '' : `. ${row.next}`}`);
   }
 
   async #until(condition: () => boolean, what: string): Promise<void> {

@@ -36,6 +36,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
         runner.begin();
       }),
     copyData: () => refusing(() => void session.before.copy(true)),
+    verify: () => session.verify(),
     pause: (on) => refusing(() => runner.pause(on)),
     openGate: () => refusingLater(async () => void (await runner.openGate())),
     confirmGate: async (typed) => {

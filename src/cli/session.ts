@@ -11,6 +11,7 @@ import type { Inventory } from '../inventory/types.js';
 import { followJournals } from '../journal/follow.js';
 import type { RunRecord } from '../record/record.js';
 import { type Hosts, openHosts } from '../remote/hosts.js';
+import type { HostsPort } from '../runner/ports.js';
 import type { Runner } from '../runner/runner.js';
 import { addJournal, type ConsoleState, type ConsoleStore, createConsoleStore, noteLook } from '../store/store.js';
 import { Asking } from './asking.js';
@@ -33,6 +34,7 @@ import { SurvivorDesk } from './survivor-desk.js';
 import { entriesFor, matchSymptoms } from './symptoms.js';
 import { tasksOf } from './tasks.js';
 import { findTokens } from './tokens.js';
+import { verifiable, verifyCluster } from './verification.js';
 import { backupsView, type checklistView, suggestPrimary } from './views.js';
 
 export interface SessionOptions {
@@ -69,6 +71,7 @@ export class Session {
   readonly #abort = new AbortController();
   readonly #work: Promise<unknown>[] = [];
   readonly before: Before;
+  readonly #port: HostsPort;
   #backups: readonly Backup[] | undefined;
   #listedAt: number | undefined;
 
@@ -129,6 +132,12 @@ export class Session {
       newestBackup: () => suggested(this.#backups ?? [])?.takenAt ?? undefined,
       checklistSeen: () => this.checklistSeen(),
     });
+    this.#port = hostsPort({
+      host: (name) => this.hosts.get(name),
+      mono: () => systemClock.mono(),
+      make: (content, signal) => install.make(content, signal),
+      token: () => this.desk.provenToken(this.#provenHash()),
+    });
     const opened = openRun({
       state: options.state,
       cluster: this.cluster,
@@ -139,12 +148,7 @@ export class Session {
         record,
         tasks: tasksOf({ backup: this.desk, survivor: survivors, k3s: install }),
         redact: book.redact,
-        hosts: hostsPort({
-          host: (name) => this.hosts.get(name),
-          mono: () => systemClock.mono(),
-          make: (content, signal) => install.make(content, signal),
-          token: () => this.desk.provenToken(this.#provenHash()),
-        }),
+        hosts: this.#port,
       }),
     });
     this.record = opened.record;
@@ -161,6 +165,7 @@ export class Session {
     });
     if (opened.resumed !== undefined) this.store.setState({ resumed: opened.resumed });
     this.runner.listen((_state, event) => {
+      if (event?.type === 'run-ended' && event.outcome === 'recovered') this.verify();
       if (event?.type === 'host-came-back') this.#warn(`${event.host} answers again: it takes part, and is held first`);
       this.refresh.soon();
     });
@@ -222,6 +227,21 @@ export class Session {
     const data = scenario?.checklist?.includes('current-data') ?? true;
     if (!state.begun && scenario !== undefined && !this.#options.observe)
       this.#work.push(this.before.chosen(data).catch((error: unknown) => this.#warn(toProblem(error).what)));
+  }
+
+  /** Runs the verification; what it finds goes into the record. Returns why not, as a sentence. */
+  verify(): string | undefined {
+    const server = verifiable(this.runner.state);
+    if (server === undefined) return 'No server says that its API is ready: there is nothing to verify yet.';
+    if (this.store.getState().verifying) return 'It is being verified already.';
+    this.store.setState({ verifying: true });
+    this.#work.push(
+      verifyCluster(this.runner.state, server, this.#port, this.#abort.signal)
+        .then((rows) => this.runner.verified(rows))
+        .catch((error: unknown) => this.#abort.signal.aborted || this.#warn(toProblem(error).what))
+        .finally(() => this.store.setState({ verifying: false })),
+    );
+    return undefined;
   }
 
   /** Asks sudo on every host about the plan as it stands. */

@@ -10,6 +10,8 @@ export interface Intents {
   /** Copies the etcd data of every server to this machine, before anything is changed. */
   copyData(): Result;
   begin(): Result;
+  /** Runs the verification; it only looks. */
+  verify(): Result;
   pause(on: boolean): Result;
   openGate(): Promise<Result>;
   confirmGate(typed: string | undefined): Promise<'confirmed' | 'changed' | 'mistyped' | 'blocked' | 'refused'>;

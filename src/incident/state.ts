@@ -4,6 +4,7 @@ import type { CommandText, Outcome, Trouble } from './event.js';
 import { type HostFacts, unseen } from './facts.js';
 import type { Json, JsonObject } from './json.js';
 import { type Choices, HERE, type StepContext } from './step.js';
+import type { Verification } from './verification.js';
 
 /** A command of a cell and what became of it. `sent` without `returned` is in doubt for whoever comes after. */
 export interface SentCommand {
@@ -103,6 +104,8 @@ export interface IncidentState {
   readonly gatesVoidBefore: number;
   readonly commands: readonly CommandLine[];
   readonly resumes: number;
+  /** The latest verification. */
+  readonly verification?: Verification;
   readonly notes: readonly { readonly at: number; readonly text: string }[];
   /** Events of types this program does not know. */
   readonly unknown: number;

@@ -1,6 +1,7 @@
 import { type PlannedPhase, planOf } from '../incident/plan.js';
 import { cellSpan, type IncidentState } from '../incident/state.js';
 import { HERE, type Scenario } from '../incident/step.js';
+import { verificationSummary } from '../incident/verification.js';
 
 /** What was done, when, how long it took and what was lost, as Markdown. */
 
@@ -27,6 +28,7 @@ export function reportMarkdown(input: ReportInput): string {
     '',
     ...table('Steps', ['step', 'host', 'outcome', 'took', 'seen'], stepRows(plan)),
     ...table('Gates', ['gate', 'confirmed', 'facts'], gateRows(state)),
+    ...verificationTable(state),
     ...list('What was lost', input.lost),
     ...list('What is left to do', input.left),
     ...list(
@@ -81,6 +83,16 @@ function stepRows(plan: readonly PlannedPhase[]): string[][] {
         return [[`${number}. ${step.title}`, host === HERE ? 'here' : host, cell.status, took, seen]];
       }),
     ),
+  );
+}
+
+function verificationTable({ verification }: IncidentState): string[] {
+  if (verification === undefined) return [];
+  const rows = verification.rows.map((row) => [row.title, row.result, row.seen, row.next ?? '']);
+  return table(
+    `Verification: ${verificationSummary(verification)} (${clock(verification.at)})`,
+    ['check', 'result', 'seen', 'what to do'],
+    rows,
   );
 }
 

@@ -100,6 +100,8 @@ export interface ConsoleState {
   readonly triage: TriageView;
   readonly backups: BackupsView;
   readonly checklist: readonly ChecklistRow[];
+  /** The verification is being run just now; what it found is in the incident. */
+  readonly verifying: boolean;
   readonly journal: readonly JournalLine[];
   /** The catalogue by id. */
   readonly entries: ReadonlyMap<string, SymptomEntry>;
@@ -129,6 +131,7 @@ export function createConsoleStore(cluster: Cluster, mode: ConsoleState['mode'],
     triage: { word: 'LOOKING', healthy: false, evidence: [], unknown: [], options: [] },
     backups: { state: 'loading' },
     checklist: [],
+    verifying: false,
     journal: [],
     entries: new Map(),
     unknownKeys: [],

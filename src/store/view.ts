@@ -17,6 +17,7 @@ export type Dialog =
   | { readonly kind: 'choose'; readonly key: ChoiceKey }
   | { readonly kind: 'hosts' }
   | { readonly kind: 'symptoms' }
+  | { readonly kind: 'verification' }
   /** One line of the journal, with its fields and what is known of it. */
   | { readonly kind: 'line'; readonly id: number }
   /** A line of text is asked for; `purpose` tells what becomes of it. */
