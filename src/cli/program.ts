@@ -131,6 +131,23 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await (await import('./commands/lookup.js')).lookupCommand(text, options);
     });
   program
+    .command('checklist')
+    .argument(
+      '[list]',
+      'pre-restore, weekly, monthly, quarterly or after-restore; without it the three maintenance lists',
+    )
+    .description('the runbook’s lists: how each item stands, when last done and by whom; exit 1 when something is open')
+    .option('--tick <item>', 'say that an item is done')
+    .option('--words <words>', 'what was done (with --tick)')
+    .option('--json', 'one JSON document', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blackstart checklist\n  blackstart checklist weekly --json\n  blackstart checklist pre-restore\n  blackstart checklist --tick contacts --words "called everybody, two numbers changed"\n  blackstart checklist after-restore',
+    )
+    .action(async (list: string | undefined, options) => {
+      code = await (await import('./commands/checklist.js')).checklistCommand(list, { ...options, ...program.opts() });
+    });
+  program
     .command('runs')
     .description('runs recorded on this machine')
     .option('--json', 'one JSON document', false)
