@@ -40,7 +40,12 @@ function content(
       if (state.incident?.begun !== true)
         return { title: 'What fits', right: state.triage.word, lines: triageLines(state, width, cursor, focused) };
       return {
-        title: state.incident.undoing === undefined ? 'Plan' : 'Undo',
+        title:
+          state.incident.undoing !== undefined
+            ? 'Undo'
+            : state.estimates.size === 0
+              ? 'Plan'
+              : 'Plan · ~ times from drills',
         right: count(state),
         lines: planLines(state, width, height, planCursor(state, view), focused),
       };

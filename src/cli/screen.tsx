@@ -14,6 +14,8 @@ export interface ScreenOptions {
   readonly plain: boolean;
   readonly fresh: boolean;
   readonly state: string;
+  /** When everything is put away: the record, where one was kept. */
+  closed?(recordFile: string): void;
 }
 
 /** Opens the full screen until the person leaves. The terminal is put back on every way out but SIGKILL. */
@@ -50,6 +52,7 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
     await session.close();
   }
   sayGoodbye(session, options.fresh);
+  options.closed?.(session.recordFile);
   return code;
 }
 

@@ -20,6 +20,7 @@ import type { Listing } from './backup-sources.js';
 import { Before } from './before.js';
 import { clusterOf } from './cluster-of.js';
 import { DataReads } from './data-reads.js';
+import { DrillBook } from './drill-book.js';
 import { hostsPort } from './hosts-port.js';
 import { InstallDesk } from './install-desk.js';
 import { Ledger } from './ledger.js';
@@ -130,6 +131,7 @@ export class Session {
       record: () => this.record,
       alsoMissing: () => this.sudo.refuses,
       newestBackup: () => suggested(this.#backups ?? [])?.takenAt ?? undefined,
+      estimates: remembered((scenario) => new DrillBook(options.state).estimates(scenario)),
       checklistSeen: () => this.checklistSeen(),
     });
     this.#port = hostsPort({
@@ -341,3 +343,13 @@ export class Session {
 export const cleanSpool = async (state: string): Promise<void> => {
   await Spool.open(spoolDir(state));
 };
+
+/** Asks once for each name. */
+function remembered<Value>(ask: (name: string) => Value): (name: string) => Value {
+  const known = new Map<string, Value>();
+  return (name) => {
+    const value = known.get(name) ?? ask(name);
+    known.set(name, value);
+    return value;
+  };
+}

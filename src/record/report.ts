@@ -14,6 +14,8 @@ export interface ReportInput {
   /** Facts only the scenario knows, as finished lines. */
   readonly lost: readonly string[];
   readonly left: readonly string[];
+  /** Times of drills as a chart, one line each. */
+  readonly drills: readonly string[];
   /** How many failures the cluster tolerates now, as a sentence. */
   readonly tolerance: string;
 }
@@ -27,6 +29,7 @@ export function reportMarkdown(input: ReportInput): string {
     ...summary(state, input),
     '',
     ...table('Steps', ['step', 'host', 'outcome', 'took', 'seen'], stepRows(plan)),
+    ...chart('Beside drills on this machine', input.drills),
     ...table('Gates', ['gate', 'confirmed', 'facts'], gateRows(state)),
     ...verificationTable(state),
     ...list('What was lost', input.lost),
@@ -119,6 +122,9 @@ function table(title: string, columns: readonly string[], rows: readonly (readon
   const row = (cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
   return [`## ${title}`, '', row(columns), row(columns.map(() => '---')), ...rows.map(row), ''];
 }
+
+const chart = (title: string, lines: readonly string[]): string[] =>
+  lines.length === 0 ? [] : [`## ${title}`, '', '```', ...lines, '```', ''];
 
 const list = (title: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : [`## ${title}`, '', ...lines.map((line) => `- ${line}`), ''];

@@ -103,6 +103,8 @@ export interface ConsoleState {
   /** The verification is being run just now; what it found is in the incident. */
   readonly verifying: boolean;
   readonly journal: readonly JournalLine[];
+  /** Usual seconds of the scenario's steps, from drills on this machine; empty without any. */
+  readonly estimates: ReadonlyMap<string, number>;
   /** The catalogue by id. */
   readonly entries: ReadonlyMap<string, SymptomEntry>;
   readonly unknownKeys: readonly UnknownKey[];
@@ -133,6 +135,7 @@ export function createConsoleStore(cluster: Cluster, mode: ConsoleState['mode'],
     checklist: [],
     verifying: false,
     journal: [],
+    estimates: new Map(),
     entries: new Map(),
     unknownKeys: [],
     secretQuestion: undefined,
