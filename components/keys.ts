@@ -49,6 +49,10 @@ export type CommandId =
   | 'reload'
   | 'explain'
   | 'verify'
+  | 'lookup'
+  | 'palette'
+  | 'escalate'
+  | 'maintenance'
   | 'repaint';
 
 export interface KeySpec {
@@ -226,6 +230,16 @@ export const KEYS: readonly KeySpec[] = [
       state.mode !== 'OBSERVE' && (ended(state) || state.incident?.verification !== undefined || apiAnswers(state)),
   },
   { id: 'reload', keys: 'R', press: ['R'], label: 'read the catalogue again', when: at('backups'), footer: 4 },
+  { id: 'lookup', keys: 'l', press: ['l'], label: 'look a message up', footer: 9 },
+  { id: 'palette', keys: ':', press: [':'], label: 'command by name', footer: 10 },
+  { id: 'escalate', keys: 'C', press: ['C'], label: 'call for help', footer: 9 },
+  {
+    id: 'maintenance',
+    keys: 'M',
+    press: ['M'],
+    label: 'maintenance lists',
+    when: (state) => state.maintenance.length > 0,
+  },
   { id: 'next-pane', keys: 'tab', press: ['tab'], label: 'next pane', footer: 8 },
   { id: 'previous-pane', keys: 'shift-tab', press: ['shift-tab'], label: 'previous pane' },
   {

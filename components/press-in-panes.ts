@@ -27,7 +27,8 @@ export function pressInPanes(name: string, tools: PressTools): void {
   run(command, name, tools);
 }
 
-function run(command: CommandId, name: string, tools: PressTools): void {
+/** Carries a command of the table out; `name` is the key that was pressed. */
+export function run(command: CommandId, name: string, tools: PressTools): void {
   const { state, view, intents, change } = tools;
   switch (command) {
     case 'help':
@@ -92,6 +93,12 @@ function run(command: CommandId, name: string, tools: PressTools): void {
     }
     case 'explain':
       return change({ do: 'open', dialog: { kind: 'symptoms' } });
+    case 'lookup':
+    case 'palette':
+    case 'maintenance':
+      return change({ do: 'open', dialog: { kind: command } });
+    case 'escalate':
+      return change({ do: 'open', dialog: { kind: 'escalation' } });
     case 'verify':
       return openVerification(tools);
     case 'reload':

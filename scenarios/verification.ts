@@ -255,7 +255,7 @@ const certificates: Check = {
     if (bad.length > 0)
       return fail(
         named(bad),
-        'A leaf certificate renews when K3s restarts within 90 days of its end: systemctl restart k3s. Never rotate-ca for this.',
+        'A restart of K3s renews certificates that are near their end: systemctl restart k3s. Never rotate-ca for this (blackstart lookup rotate-ca).',
       );
     const first = known.flatMap((check) => check.first ?? []).sort()[0] ?? '';
     return pass(

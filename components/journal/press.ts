@@ -107,5 +107,5 @@ export function saveJournal(tools: PressTools): void {
   if (lines.length === 0) return say(tools, 'There is no line to save.');
   const what = filterText(view.journal.filter);
   const head = `# ${lines.length} journal lines of ${state.cluster.name}${what === '' ? '' : `, ${what}`}\n`;
-  void intents.saveJournal(`${head}${lines.map(plainLine).join('\n')}\n`).then((said) => say(tools, said));
+  void intents.saveText('journal', `${head}${lines.map(plainLine).join('\n')}\n`).then((said) => say(tools, said));
 }

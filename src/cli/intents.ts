@@ -2,9 +2,10 @@ import { itemStatuses, unmetBeforeBegin } from '../../scenarios/pre-restore.js';
 import { toProblem } from '../base/problem.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { Refused } from '../runner/runner.js';
-import { keepJournal } from './journal-file.js';
 import { writeReport } from './report-file.js';
 import type { Session } from './session.js';
+import { lookUp } from './symptoms.js';
+import { keepText } from './text-file.js';
 
 /** What a person wants, carried to the runner; refusals come back as sentences. */
 export function sessionIntents(session: Session, leave: () => void): Intents {
@@ -68,9 +69,11 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
     listBackups: () => refusing(() => void session.listBackups()),
     giveSecret: (id, text) => session.asking.answer(id, text),
     writeReport: () => writeReport(session),
-    saveJournal: async (text) => {
+    lookup: lookUp,
+    tickMaintenance: (item, words) => refusing(() => session.tickMaintenance(item, words)),
+    saveText: async (what, text) => {
       try {
-        return `Saved: ${keepJournal(text, runner.state.runId)}`;
+        return `Saved: ${keepText(what, text, runner.state.runId)}`;
       } catch (error) {
         return `It could not be saved: ${error instanceof Error ? error.message : String(error)}`;
       }

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { type Backup, Spool, suggested } from '../backups/index.js';
 import { systemClock } from '../base/clock.js';
@@ -12,7 +13,7 @@ import { followJournals } from '../journal/follow.js';
 import type { RunRecord } from '../record/record.js';
 import { type Hosts, openHosts } from '../remote/hosts.js';
 import type { HostsPort } from '../runner/ports.js';
-import type { Runner } from '../runner/runner.js';
+import { Refused, type Runner } from '../runner/runner.js';
 import { addJournal, type ConsoleState, type ConsoleStore, createConsoleStore, noteLook } from '../store/store.js';
 import { Asking } from './asking.js';
 import { BackupDesk } from './backup-desk.js';
@@ -25,6 +26,7 @@ import { hostsPort } from './hosts-port.js';
 import { InstallDesk } from './install-desk.js';
 import { Ledger } from './ledger.js';
 import { Looks } from './looks.js';
+import { Maintenance } from './maintenance.js';
 import { openRun } from './open-run.js';
 import { spoolDir, statePlace } from './places.js';
 import { Refresh } from './refresh.js';
@@ -36,7 +38,7 @@ import { entriesFor, matchSymptoms } from './symptoms.js';
 import { tasksOf } from './tasks.js';
 import { findTokens } from './tokens.js';
 import { verifiable, verifyCluster } from './verification.js';
-import { backupsView, type checklistView, suggestPrimary } from './views.js';
+import { backupsView, type checklistView, maintenanceView, suggestPrimary } from './views.js';
 
 export interface SessionOptions {
   readonly inventory: Inventory;
@@ -73,6 +75,7 @@ export class Session {
   readonly #work: Promise<unknown>[] = [];
   readonly before: Before;
   readonly #port: HostsPort;
+  readonly #maintenance: Maintenance;
   #backups: readonly Backup[] | undefined;
   #listedAt: number | undefined;
 
@@ -134,6 +137,7 @@ export class Session {
       estimates: remembered((scenario) => new DrillBook(options.state).estimates(scenario)),
       checklistSeen: () => this.checklistSeen(),
     });
+    this.#maintenance = new Maintenance(options.state, inventory);
     this.#port = hostsPort({
       host: (name) => this.hosts.get(name),
       mono: () => systemClock.mono(),
@@ -206,6 +210,7 @@ export class Session {
   #show({ backups, remarks }: Listing): void {
     this.#backups = backups;
     this.#listedAt = systemClock.now();
+    this.#showMaintenance();
     this.store.setState({ backups: backupsView(backups, systemClock.now(), remarks) });
     this.refresh.soon();
   }
@@ -229,6 +234,21 @@ export class Session {
     const data = scenario?.checklist?.includes('current-data') ?? true;
     if (!state.begun && scenario !== undefined && !this.#options.observe)
       this.#work.push(this.before.chosen(data).catch((error: unknown) => this.#warn(toProblem(error).what)));
+  }
+
+  /** Says that an item of maintenance is done. */
+  tickMaintenance(item: string, words: string): void {
+    if (words.trim() === '') throw new Refused('Say in a few words what was done.');
+    if (!this.#maintenance.tick(item, userInfo().username, words.trim(), systemClock.now()))
+      throw new Refused(`It could not be written to ${this.#options.state}.`);
+    this.#showMaintenance();
+  }
+
+  /** A practice cluster is a new one each time: nothing of it is maintained. */
+  #showMaintenance(): void {
+    if (this.#options.inventory.drill) return;
+    const rows = this.#maintenance.statuses(this.#backups, systemClock.now());
+    this.store.setState({ maintenance: maintenanceView(rows) });
   }
 
   /** Runs the verification; what it finds goes into the record. Returns why not, as a sentence. */

@@ -1,4 +1,5 @@
 import { fullRestore } from '../../scenarios/full-restore.js';
+import type { MaintenanceStatus } from '../../scenarios/maintenance.js';
 import { type ChecklistSeen, itemStatuses } from '../../scenarios/pre-restore.js';
 import { quorumLoss } from '../../scenarios/quorum-loss.js';
 import { singleNode } from '../../scenarios/single-node.js';
@@ -9,7 +10,14 @@ import { triage } from '../cluster/triage.js';
 import type { Cluster } from '../incident/cluster.js';
 import type { HostFacts } from '../incident/facts.js';
 import type { Scenario } from '../incident/step.js';
-import type { BackupRow, BackupsView, ChecklistRow, ScenarioOption, TriageView } from '../store/store.js';
+import type {
+  BackupRow,
+  BackupsView,
+  ChecklistRow,
+  MaintenanceRow,
+  ScenarioOption,
+  TriageView,
+} from '../store/store.js';
 
 /** Turns what the rooms know into what the screen draws. Pure. */
 
@@ -82,3 +90,14 @@ export function checklistView(seen: ChecklistSeen): ChecklistRow[] {
     ...(at === undefined ? {} : { at }),
   }));
 }
+
+export const maintenanceView = (statuses: readonly MaintenanceStatus[]): MaintenanceRow[] =>
+  statuses.map(({ item, state, last, look }) => ({
+    id: item.id,
+    title: item.title,
+    every: item.every,
+    state,
+    last: last === undefined ? undefined : { at: last.at, by: last.by, words: last.words },
+    seen: look?.text,
+    how: item.how,
+  }));

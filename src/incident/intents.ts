@@ -1,3 +1,4 @@
+import type { LookupHit } from './journal.js';
 import type { ChoiceKey } from './step.js';
 
 /** What a person can want. The console, `--plain` and `drill --auto` are three senders of the same. Refusals come back as a sentence. */
@@ -30,8 +31,12 @@ export interface Intents {
   giveSecret(id: string, text: string | undefined): void;
   /** Writes the report and returns its path. */
   writeReport(): Promise<string>;
-  /** Keeps journal lines in a file of the state directory; resolves with where, as a sentence. */
-  saveJournal(text: string): Promise<string>;
+  /** Keeps text in a file of the state directory; resolves with where, as a sentence. */
+  saveText(what: 'journal' | 'escalation', text: string): Promise<string>;
+  /** What a line, an id or some words mean. */
+  lookup(text: string): readonly LookupHit[];
+  /** Says that an item of maintenance is done. */
+  tickMaintenance(item: string, words: string): Result;
   /** Leaves the console. What runs on nodes goes on. */
   leave(): void;
 }

@@ -15,6 +15,13 @@ export interface JournalLine {
   readonly fields?: Readonly<Record<string, string>>;
 }
 
+/** A result of looking something up. */
+export interface LookupHit {
+  readonly id: string;
+  /** The text it was found in, `»…«` around what matched; empty where the id itself was asked for. */
+  readonly marked: string;
+}
+
 /** An entry of the catalogue with this cluster's names filled in; `{server}` and `{primary}` stay, as they depend on the line. */
 export interface SymptomEntry {
   readonly id: string;

@@ -69,6 +69,17 @@ export interface ChecklistRow {
   readonly at?: number;
 }
 
+export interface MaintenanceRow {
+  readonly id: string;
+  readonly title: string;
+  readonly every: 'weekly' | 'monthly' | 'quarterly';
+  readonly state: 'done' | 'overdue' | 'wrong';
+  readonly last: { readonly at: number; readonly by: string; readonly words: string } | undefined;
+  /** What is seen of it now. */
+  readonly seen: string | undefined;
+  readonly how: string;
+}
+
 export interface UnknownKey {
   readonly host: string;
   readonly address: string;
@@ -100,6 +111,8 @@ export interface ConsoleState {
   readonly triage: TriageView;
   readonly backups: BackupsView;
   readonly checklist: readonly ChecklistRow[];
+  /** The maintenance lists; empty for a practice cluster. */
+  readonly maintenance: readonly MaintenanceRow[];
   /** The verification is being run just now; what it found is in the incident. */
   readonly verifying: boolean;
   readonly journal: readonly JournalLine[];
@@ -133,6 +146,7 @@ export function createConsoleStore(cluster: Cluster, mode: ConsoleState['mode'],
     triage: { word: 'LOOKING', healthy: false, evidence: [], unknown: [], options: [] },
     backups: { state: 'loading' },
     checklist: [],
+    maintenance: [],
     verifying: false,
     journal: [],
     estimates: new Map(),

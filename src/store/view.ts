@@ -2,6 +2,8 @@ import type { ChoiceKey } from '../incident/step.js';
 
 /** What of the screen is the person's own: where they look and what they have opened. A pure reducer, apart from the incident. */
 
+import type { LookupHit } from '../incident/journal.js';
+
 export type PaneId = 'plan' | 'checklist' | 'nodes' | 'step' | 'journal' | 'backups' | 'commands';
 
 export const PANES: readonly PaneId[] = ['plan', 'checklist', 'nodes', 'step', 'journal', 'backups', 'commands'];
@@ -18,6 +20,15 @@ export type Dialog =
   | { readonly kind: 'hosts' }
   | { readonly kind: 'symptoms' }
   | { readonly kind: 'verification' }
+  | { readonly kind: 'escalation' }
+  | { readonly kind: 'maintenance' }
+  | { readonly kind: 'palette' }
+  /** `found` once something was looked up; `initial` stands in the line at first. */
+  | {
+      readonly kind: 'lookup';
+      readonly initial?: string;
+      readonly found?: { readonly text: string; readonly hits: readonly LookupHit[] };
+    }
   /** One line of the journal, with its fields and what is known of it. */
   | { readonly kind: 'line'; readonly id: number }
   /** A line of text is asked for; `purpose` tells what becomes of it. */
@@ -29,6 +40,7 @@ export type WordsPurpose =
   | { readonly do: 'skip'; readonly step: string; readonly host: string }
   | { readonly do: 'undo' }
   | { readonly do: 'copy-data' }
+  | { readonly do: 'maintenance'; readonly item: string }
   | { readonly do: 'search' }
   | { readonly do: 'filter' };
 
