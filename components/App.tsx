@@ -23,6 +23,8 @@ interface Props {
 }
 
 const SECRET = { kind: 'secret' } as const;
+/** Dialogs in which text is typed. */
+const TYPED: ReadonlySet<string> = new Set(['words', 'secret', 'lookup', 'palette']);
 
 /** The whole screen: header, panes or a dialog, footer. It draws the store and sends intents; it knows nothing else. */
 export function App({ store, intents }: Props): ReactNode {
@@ -37,10 +39,10 @@ export function App({ store, intents }: Props): ReactNode {
 
   // What is typed belongs to one dialog: another one on top begins empty, and counts its dead time from when it is seen.
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new kind of dialog or another question is what starts it anew
-  useEffect(
-    () => setInput(freshDialogInput(Date.now())),
-    [kind, state.secretQuestion?.id, view.dialogs.length, setInput],
-  );
+  useEffect(() => {
+    const initial = dialog?.kind === 'words' || dialog?.kind === 'lookup' ? dialog.initial : undefined;
+    setInput({ ...freshDialogInput(Date.now()), text: initial ?? '' });
+  }, [kind, state.secretQuestion?.id, view.dialogs.length, setInput]);
 
   const attention = state.attention;
   const gateOpen = attention.kind === 'gate' && attention.open !== undefined;
@@ -69,6 +71,7 @@ export function App({ store, intents }: Props): ReactNode {
         input: getInput(),
         intents,
         change,
+        copy: (text: string) => stdout.write(`\u001b]52;c;${Buffer.from(text).toString('base64')}\u0007`),
         setInput,
         columns,
         rows,
@@ -88,7 +91,7 @@ export function App({ store, intents }: Props): ReactNode {
     const open = store.getState().secretQuestion === undefined ? topDialog(getView()) : SECRET;
     // A gate must see that several came at once, and refuses them; everywhere else each counts for itself.
     if (open?.kind === 'gate') press(name);
-    else for (const one of separatePresses(characters, open?.kind === 'words' || open?.kind === 'secret')) press(one);
+    else for (const one of separatePresses(characters, TYPED.has(open?.kind ?? ''))) press(one);
   });
   usePaste((text) => press(text, true));
 

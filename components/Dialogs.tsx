@@ -3,14 +3,20 @@ import type { ConsoleState } from '../src/store/store.js';
 import type { ViewState } from '../src/store/view.js';
 import { choiceOptions, optionLines } from './dialogs/choose.js';
 import { doneLines } from './dialogs/done.js';
+import { escalationLines } from './dialogs/escalation.js';
 import { gateLines, gateTitle } from './dialogs/gate.js';
 import type { DialogInput } from './dialogs/input.js';
+import { journalLineLines } from './dialogs/line.js';
+import { lookupLines } from './dialogs/lookup.js';
+import { maintenanceLines } from './dialogs/maintenance.js';
+import { paletteItems, paletteLines } from './dialogs/palette.js';
 import { symptomLines } from './dialogs/symptoms.js';
 import { troubleLines } from './dialogs/trouble.js';
+import { verificationLines } from './dialogs/verification.js';
 import { silentHosts, workingKeys } from './keys.js';
 import { type Line, labelled, line, pad, seg } from './line.js';
 import { Overlay } from './Overlay.js';
-import type { OpenDialog } from './press-in-dialog.js';
+import type { OpenDialog } from './press-tools.js';
 import { GLYPH } from './symbols.js';
 
 interface Props {
@@ -108,6 +114,62 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
           lines={(width, height) => symptomLines(state, width).slice(input.scroll, input.scroll + height)}
         />
       );
+    case 'palette':
+      return (
+        <Overlay
+          {...size}
+          title="Command"
+          lines={(width, height) =>
+            paletteLines(paletteItems(state, view, input.text), input.text, input.cursor, width, Math.min(height, 18))
+          }
+        />
+      );
+    case 'lookup':
+      return (
+        <Overlay
+          {...size}
+          title="Look up"
+          lines={(width, height) => {
+            const [head = [], ...rest] = lookupLines(state, input.text, dialog.found, width);
+            return [head, ...rest.slice(input.scroll, input.scroll + height - 1)];
+          }}
+        />
+      );
+    case 'escalation':
+      return (
+        <Overlay
+          {...size}
+          title="Call for help"
+          tone="warn"
+          lines={(width, height) => escalationLines(state, width).slice(input.scroll, input.scroll + height)}
+        />
+      );
+    case 'maintenance':
+      return (
+        <Overlay
+          {...size}
+          title="Maintenance"
+          lines={(width, height) => maintenanceLines(state, input.cursor, width, height)}
+        />
+      );
+    case 'verification':
+      return (
+        <Overlay
+          {...size}
+          title="Verification after a restore"
+          lines={(width, height) => verificationLines(state, width).slice(input.scroll, input.scroll + height)}
+        />
+      );
+    case 'line':
+      return (
+        <Overlay
+          {...size}
+          title="A line of the journal"
+          lines={(width, height) =>
+            journalLineLines(state, view.journal.filter, dialog.id, width).slice(input.scroll, input.scroll + height)
+          }
+        />
+      );
     case 'words':
       return (
         <Overlay {...size} title="In your words" lines={(width) => wordsLines(dialog.question, input.text, width)} />
@@ -134,7 +196,7 @@ export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
     case 'trouble':
       return 'press the letter of a choice   esc back';
     case 'done':
-      return 'r writes the report   esc back to the panes   q leaves';
+      return 'r writes the report   v verification   esc back to the panes   q leaves';
     case 'words':
     case 'secret':
       return 'enter takes it   esc cancels';
@@ -142,6 +204,18 @@ export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
       return 'y stores them and connects   esc leaves them out for now';
     case 'quit':
       return 'y leaves   esc stays';
+    case 'palette':
+      return 'type a part of its name   up down   enter does it   esc cancels';
+    case 'lookup':
+      return 'enter looks it up   up down scroll   ctrl-u clears   esc back';
+    case 'escalation':
+      return 'y copies the text   w writes it to a file   j k scroll   esc back';
+    case 'maintenance':
+      return 'j k move   enter ticks an item, with words   esc back';
+    case 'verification':
+      return 'v runs it again   j k scroll   esc back';
+    case 'line':
+      return 'y copies   l looks it up   s opens the step of the remedy   j k scroll   esc back';
     default:
       return 'esc back';
   }

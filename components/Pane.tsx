@@ -7,7 +7,7 @@ import type { Line } from './line.js';
 import { backupsLines } from './panes/backups.js';
 import { checklistCount, checklistLines } from './panes/checklist.js';
 import { commandsLines } from './panes/commands.js';
-import { errorCount, journalLines, symptomsSeen } from './panes/journal.js';
+import { journalCounts, journalLines, journalTitle } from './panes/journal.js';
 import { nodesLines } from './panes/nodes.js';
 import { currentRow, planCount, planLines, planRows } from './panes/plan.js';
 import { stepLines } from './panes/step.js';
@@ -40,7 +40,12 @@ function content(
       if (state.incident?.begun !== true)
         return { title: 'What fits', right: state.triage.word, lines: triageLines(state, width, cursor, focused) };
       return {
-        title: state.incident.undoing === undefined ? 'Plan' : 'Undo',
+        title:
+          state.incident.undoing !== undefined
+            ? 'Undo'
+            : state.estimates.size === 0
+              ? 'Plan'
+              : 'Plan · ~ times from drills',
         right: count(state),
         lines: planLines(state, width, height, planCursor(state, view), focused),
       };
@@ -59,16 +64,12 @@ function content(
         lines: focused ? lines.slice(cursor) : lines,
       };
     }
-    case 'journal': {
-      const errors = errorCount(state.journal);
-      const known = symptomsSeen(state.journal).length;
-      const how = view.search !== '' ? ` · “${view.search}”` : view.follow ? ' · following' : ' · scrolled';
+    case 'journal':
       return {
-        title: `Journal · all nodes${how}`,
-        right: `${known === 0 ? 'no known symptom' : `${known} known symptom${known === 1 ? '' : 's'}: i`} · ${errors === 0 ? 'no errors' : `${errors} errors`}`,
-        lines: journalLines(state.journal, width, height, view.scrolled, view.search),
+        title: journalTitle(state.journal, view.journal),
+        right: journalCounts(state.journal),
+        lines: journalLines(state.journal, view.journal, width, height, focused),
       };
-    }
     case 'backups':
       return {
         title: 'Backups',

@@ -1,6 +1,6 @@
 import type { ChoiceKey } from '../src/incident/step.js';
 import type { ConsoleState } from '../src/store/store.js';
-import { PANES, type PaneId, topDialog, type ViewState } from '../src/store/view.js';
+import { noFilter, PANES, type PaneId, topDialog, type ViewState } from '../src/store/view.js';
 
 /** Every key of the console, as data: the footer, the help and the dispatch are made from this one table. */
 
@@ -30,6 +30,15 @@ export type CommandId =
   | 'open-gate'
   | 'trouble'
   | 'follow'
+  | 'hold-still'
+  | 'line'
+  | 'filter'
+  | 'level'
+  | 'host'
+  | 'next-match'
+  | 'previous-match'
+  | 'copy'
+  | 'save-journal'
   | 'next-error'
   | 'previous-error'
   | 'search'
@@ -39,6 +48,11 @@ export type CommandId =
   | 'retry-host'
   | 'reload'
   | 'explain'
+  | 'verify'
+  | 'lookup'
+  | 'palette'
+  | 'escalate'
+  | 'maintenance'
   | 'repaint';
 
 export interface KeySpec {
@@ -61,6 +75,10 @@ const ended = (state: ConsoleState): boolean => state.incident?.ended !== undefi
 const chosen = (state: ConsoleState): boolean => state.incident?.scenario !== undefined;
 const asks = (state: ConsoleState, key: ChoiceKey): boolean =>
   state.scenario?.asks.some((one) => one.key === key) === true;
+const following = (view: ViewState): boolean => view.journal.at === undefined;
+const searching = (_state: ConsoleState, view: ViewState): boolean => view.journal.search !== '';
+const apiAnswers = (state: ConsoleState): boolean =>
+  Object.values(state.live).some((one) => one.facts.apiReady === true);
 const at =
   (pane: PaneId) =>
   (_state: ConsoleState, view: ViewState): boolean =>
@@ -103,12 +121,22 @@ export const KEYS: readonly KeySpec[] = [
     when: (state) => chosen(state) && !begun(state),
   },
   {
+    id: 'line',
+    keys: 'enter',
+    press: ['return'],
+    label: 'this line',
+    footer: 1,
+    when: (state, view) => at('journal')(state, view) && state.attention.kind === 'none',
+  },
+  {
     id: 'enter',
     keys: 'enter',
     press: ['return'],
     label: 'choose, open',
     footer: 1,
-    when: (state, view) => !begun(state) || view.focus === 'plan' || view.focus === 'backups' || view.focus === 'nodes',
+    when: (state, view) =>
+      view.focus !== 'journal' &&
+      (!begun(state) || view.focus === 'plan' || view.focus === 'backups' || view.focus === 'nodes'),
   },
   { id: 'backups', keys: 'b', press: ['b'], label: 'backups', footer: 3, when: (state) => !begun(state) },
   {
@@ -164,10 +192,25 @@ export const KEYS: readonly KeySpec[] = [
     footer: 7,
     when: (state) => begun(state) && !ended(state) && state.incident?.undoing === undefined,
   },
-  { id: 'follow', keys: 'f', press: ['f'], label: 'follow', footer: 5, when: (_state, view) => !view.follow },
+  { id: 'follow', keys: 'f', press: ['f'], label: 'follow', footer: 5, when: (_state, view) => !following(view) },
+  {
+    id: 'hold-still',
+    keys: 'f',
+    press: ['f'],
+    label: 'hold still',
+    footer: 8,
+    when: (state, view) => at('journal')(state, view) && following(view),
+  },
   { id: 'next-error', keys: 'e', press: ['e'], label: 'next error', footer: 6, when: at('journal') },
   { id: 'previous-error', keys: 'E', press: ['E'], label: 'previous error', when: at('journal') },
   { id: 'search', keys: '/', press: ['/'], label: 'search the journal', footer: 7 },
+  { id: 'next-match', keys: 'n', press: ['n'], label: 'next match', footer: 4, when: searching },
+  { id: 'previous-match', keys: 'N', press: ['N'], label: 'previous match', when: searching },
+  { id: 'filter', keys: 'F', press: ['F'], label: 'filter', footer: 6, when: at('journal') },
+  { id: 'level', keys: 's', press: ['s'], label: 'severity', footer: 6, when: at('journal') },
+  { id: 'host', keys: 'm', press: ['m'], label: 'one node', footer: 7, when: at('journal') },
+  { id: 'copy', keys: 'y', press: ['y'], label: 'copy the line', footer: 8, when: at('journal') },
+  { id: 'save-journal', keys: 'w', press: ['w'], label: 'write the lines to a file', footer: 9, when: at('journal') },
   { id: 'retry-host', keys: 'R', press: ['R'], label: 'try this host again', when: at('nodes'), footer: 4 },
   {
     id: 'explain',
@@ -177,7 +220,26 @@ export const KEYS: readonly KeySpec[] = [
     footer: 5,
     when: (state) => state.journal.some((one) => one.symptoms.length > 0),
   },
+  {
+    id: 'verify',
+    keys: 'v',
+    press: ['v'],
+    label: 'verify the cluster',
+    footer: 8,
+    when: (state) =>
+      state.mode !== 'OBSERVE' && (ended(state) || state.incident?.verification !== undefined || apiAnswers(state)),
+  },
   { id: 'reload', keys: 'R', press: ['R'], label: 'read the catalogue again', when: at('backups'), footer: 4 },
+  { id: 'lookup', keys: 'l', press: ['l'], label: 'look a message up', footer: 9 },
+  { id: 'palette', keys: ':', press: [':'], label: 'command by name', footer: 10 },
+  { id: 'escalate', keys: 'C', press: ['C'], label: 'call for help', footer: 9 },
+  {
+    id: 'maintenance',
+    keys: 'M',
+    press: ['M'],
+    label: 'maintenance lists',
+    when: (state) => state.maintenance.length > 0,
+  },
   { id: 'next-pane', keys: 'tab', press: ['tab'], label: 'next pane', footer: 8 },
   { id: 'previous-pane', keys: 'shift-tab', press: ['shift-tab'], label: 'previous pane' },
   {
@@ -198,7 +260,8 @@ export const KEYS: readonly KeySpec[] = [
     keys: 'esc',
     press: ['escape'],
     label: 'one layer back',
-    when: (_state, view) => view.zoom || view.search !== '' || view.dialogs.length > 0,
+    when: (_state, view) =>
+      view.zoom || view.journal.search !== '' || view.journal.filter !== noFilter || view.dialogs.length > 0,
   },
   { id: 'repaint', keys: 'ctrl-l', press: ['ctrl-l'], label: 'draw again' },
   { id: 'help', keys: '?', press: ['?'], label: 'help', footer: 10 },

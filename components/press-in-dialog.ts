@@ -1,28 +1,17 @@
 import { inertLine } from '../src/base/inert.js';
-import type { Intents } from '../src/incident/intents.js';
 import { cellKey } from '../src/incident/state.js';
-import type { ConsoleState } from '../src/store/store.js';
-import type { Dialog, ViewAction, ViewState, WordsPurpose } from '../src/store/view.js';
+import type { WordsPurpose } from '../src/store/view.js';
 import { choiceOptions } from './dialogs/choose.js';
+import { escalationText } from './dialogs/escalation.js';
 import { pressAtGate, refusedPaste } from './dialogs/gate-input.js';
-import type { DialogInput } from './dialogs/input.js';
+import { openStep } from './dialogs/line.js';
+import { paletteItems } from './dialogs/palette.js';
 import { troubleChoices } from './dialogs/trouble.js';
+import { parseFilter } from './journal/filter.js';
+import { copyLine, searchOn } from './journal/press.js';
 import { silentHosts } from './keys.js';
-
-/** What a key does. The state is read when it is pressed, so that two keys in one moment see each other's effect. */
-export interface PressTools {
-  readonly state: ConsoleState;
-  readonly view: ViewState;
-  readonly input: DialogInput;
-  readonly intents: Intents;
-  readonly columns: number;
-  readonly rows: number;
-  readonly pasted?: boolean;
-  change(action: ViewAction): void;
-  setInput(input: DialogInput): void;
-}
-
-export type OpenDialog = Dialog | { readonly kind: 'secret' };
+import { run } from './press-in-panes.js';
+import { type OpenDialog, openVerification, type PressTools, say } from './press-tools.js';
 
 export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTools): void {
   const { change, intents, state } = tools;
@@ -65,19 +54,48 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
       if (name === 'q') intents.leave();
       else if (name === 'r')
         void intents.writeReport().then((path) => tools.setInput({ ...tools.input, remark: path }));
+      else if (name === 'v') openVerification(tools);
       else if (name === 'escape') close();
       else scroll(name, tools);
       return;
+    case 'palette':
+      return pressPalette(name, tools);
+    case 'lookup':
+      if (name === 'up' || name === 'down' || name === 'pageup' || name === 'pagedown') return scroll(name, tools);
+      return pressWords(name, tools, (text) => lookUp(text, tools), close);
+    case 'escalation':
+      if (name === 'y') {
+        tools.copy(escalationText(state).join('\n'));
+        return say(tools, 'Copied, if this terminal lets programs copy (OSC 52).');
+      }
+      if (name === 'w') {
+        void intents.saveText('escalation', `${escalationText(state).join('\n')}\n`).then((said) => say(tools, said));
+        return;
+      }
+      if (name === 'escape' || name === 'q') return close();
+      return scroll(name, tools);
+    case 'maintenance':
+      return pressList(
+        name,
+        tools,
+        state.maintenance.map((row) => row.id),
+        (item) => askMaintenance(item, tools),
+      );
+    case 'verification':
+      if (name === 'v') return say(tools, intents.verify());
+      if (name === 'escape' || name === 'q') return close();
+      return scroll(name, tools);
+    case 'line':
+      if (name === 'y') return copyLine(tools);
+      if (name === 'l') return lookUpLine(dialog.id, tools);
+      if (name === 's') return openStep(dialog.id, tools);
+      if (['escape', 'q', 'i', 'return'].includes(name)) return close();
+      return scroll(name, tools);
     case 'symptoms':
     case 'help':
       if (name === 'escape' || name === '?' || name === 'q' || name === 'i') close();
       else scroll(name, tools);
   }
-}
-
-/** A refusal becomes a sentence in the footer. */
-export function say(tools: PressTools, refused: string | undefined): void {
-  if (refused !== undefined) tools.change({ do: 'notice', text: refused });
 }
 
 function pressGate(name: string, tools: PressTools): void {
@@ -119,20 +137,76 @@ function pressWords(name: string, tools: PressTools, finish: (text: string) => v
   setInput({ ...input, text: (input.text + inertLine(name, 500)).slice(0, 500) });
 }
 
+function pressPalette(name: string, tools: PressTools): void {
+  const { input, setInput, change, state, view } = tools;
+  const items = paletteItems(state, view, input.text);
+  if (name === 'up' || name === 'down') {
+    const cursor = Math.max(0, Math.min(items.length - 1, input.cursor + (name === 'down' ? 1 : -1)));
+    return setInput({ ...input, cursor });
+  }
+  if (name !== 'return') {
+    return pressWords(
+      name,
+      { ...tools, setInput: (next) => setInput({ ...next, cursor: 0 }) },
+      () => {},
+      () => change({ do: 'close' }),
+    );
+  }
+  const item = items[Math.min(input.cursor, items.length - 1)];
+  if (item === undefined) return;
+  change({ do: 'close' });
+  if (item.do === 'command') run(item.id, '', { ...tools, view: { ...view, dialogs: [] } });
+  else if (item.do === 'pane') change({ do: 'focus', pane: item.pane });
+  else change({ do: 'open', dialog: { kind: 'lookup', initial: item.words, found: found(item.words, tools) } });
+}
+
+const found = (text: string, { intents }: PressTools) => ({ text, hits: intents.lookup(text) });
+
+/** The same dialog with what was found: what was typed stays to be corrected. */
+function lookUp(text: string, tools: PressTools): void {
+  if (text.trim() === '') return;
+  tools.change({ do: 'close' });
+  tools.change({ do: 'open', dialog: { kind: 'lookup', initial: text, found: found(text.trim(), tools) } });
+  tools.setInput({ ...tools.input, text, scroll: 0 });
+}
+
+function lookUpLine(id: number, tools: PressTools): void {
+  const text = tools.state.journal.find((one) => one.id === id)?.text;
+  if (text !== undefined)
+    tools.change({ do: 'open', dialog: { kind: 'lookup', initial: text, found: found(text, tools) } });
+}
+
+function askMaintenance(item: string, { state, change }: PressTools): void {
+  if (state.mode === 'OBSERVE') return;
+  const title = state.maintenance.find((row) => row.id === item)?.title ?? item;
+  const question = `${title}. What was done? Your words are kept with your name and the time.`;
+  change({ do: 'open', dialog: { kind: 'words', purpose: { do: 'maintenance', item }, question } });
+}
+
 function finishWords(purpose: WordsPurpose, text: string, tools: PressTools): void {
   const { intents, change } = tools;
   change({ do: 'close' });
   switch (purpose.do) {
     case 'tick':
       return say(tools, intents.tick(purpose.item, text));
+    case 'maintenance':
+      return say(tools, intents.tickMaintenance(purpose.item, text));
+    case 'copy-data':
+      return say(tools, text.trim() === '' ? intents.copyData() : intents.tick('current-data', text));
     case 'attest':
       return say(tools, intents.attest(purpose.host, text, purpose.as));
     case 'skip':
       return say(tools, intents.skip(purpose.step, purpose.host, text));
     case 'undo':
       return say(tools, text.trim() === '' ? 'Say why it is undone.' : intents.undo(text));
-    case 'search':
-      return change({ do: 'search', text: text.trim() });
+    case 'search': {
+      change({ do: 'search', text: text.trim() });
+      return text.trim() === '' ? undefined : searchOn(-1, tools, text.trim());
+    }
+    case 'filter': {
+      const filter = parseFilter(text);
+      return typeof filter === 'string' ? say(tools, filter) : change({ do: 'filter', filter });
+    }
   }
 }
 
@@ -141,6 +215,7 @@ function pressTrouble(name: string, tools: PressTools): void {
   const { attention } = state;
   if (name === 'escape') return change({ do: 'close' });
   if (name === 'i') return change({ do: 'open', dialog: { kind: 'symptoms' } });
+  if (name === 'C') return change({ do: 'open', dialog: { kind: 'escalation' } });
   if (attention.kind !== 'trouble' || !troubleChoices(state).some((choice) => choice.key === name)) return;
   const { step, host } = attention;
   change({ do: 'close' });

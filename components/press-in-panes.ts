@@ -1,9 +1,21 @@
 import { PANES } from '../src/store/view.js';
+import {
+  askFilter,
+  askSearch,
+  copyLine,
+  followJournal,
+  moveInJournal,
+  nextError,
+  nextHost,
+  nextLevel,
+  openLine,
+  saveJournal,
+  searchOn,
+} from './journal/press.js';
 import { type CommandId, commandFor, silentHosts } from './keys.js';
 import { planCursor } from './Pane.js';
-import { errorAbove, shown } from './panes/journal.js';
 import { planRows } from './panes/plan.js';
-import { type PressTools, say } from './press-in-dialog.js';
+import { openVerification, type PressTools, say } from './press-tools.js';
 
 /** What a key does where no dialog is open. */
 export function pressInPanes(name: string, tools: PressTools): void {
@@ -15,7 +27,8 @@ export function pressInPanes(name: string, tools: PressTools): void {
   run(command, name, tools);
 }
 
-function run(command: CommandId, name: string, tools: PressTools): void {
+/** Carries a command of the table out; `name` is the key that was pressed. */
+export function run(command: CommandId, name: string, tools: PressTools): void {
   const { state, view, intents, change } = tools;
   switch (command) {
     case 'help':
@@ -40,23 +53,28 @@ function run(command: CommandId, name: string, tools: PressTools): void {
     case 'bottom':
       return move(command, tools);
     case 'follow':
-      return change({ do: 'follow', on: true });
+    case 'hold-still':
+      return followJournal(command === 'follow', tools);
     case 'next-error':
-    case 'previous-error': {
-      const to = errorAbove(state.journal, view.search, view.scrolled, command === 'next-error' ? 1 : -1);
-      return to === undefined
-        ? change({ do: 'notice', text: 'No error line there.' })
-        : change({ do: 'scroll', by: to - view.scrolled, most: state.journal.length });
-    }
+    case 'previous-error':
+      return nextError(command === 'next-error' ? 1 : -1, tools);
     case 'search':
-      return change({
-        do: 'open',
-        dialog: {
-          kind: 'words',
-          purpose: { do: 'search' },
-          question: 'Show only journal lines that hold (empty shows all):',
-        },
-      });
+      return askSearch(tools);
+    case 'next-match':
+    case 'previous-match':
+      return searchOn(command === 'next-match' ? 1 : -1, tools);
+    case 'filter':
+      return askFilter(tools);
+    case 'level':
+      return nextLevel(tools);
+    case 'host':
+      return nextHost(tools);
+    case 'line':
+      return openLine(tools);
+    case 'copy':
+      return copyLine(tools);
+    case 'save-journal':
+      return saveJournal(tools);
     case 'backups':
       return change({ do: 'focus', pane: 'backups' });
     case 'checklist':
@@ -75,6 +93,14 @@ function run(command: CommandId, name: string, tools: PressTools): void {
     }
     case 'explain':
       return change({ do: 'open', dialog: { kind: 'symptoms' } });
+    case 'lookup':
+    case 'palette':
+    case 'maintenance':
+      return change({ do: 'open', dialog: { kind: command } });
+    case 'escalate':
+      return change({ do: 'open', dialog: { kind: 'escalation' } });
+    case 'verify':
+      return openVerification(tools);
     case 'reload':
       return say(tools, intents.listBackups());
     case 'begin': {
@@ -113,6 +139,7 @@ function enter(tools: PressTools): void {
   if (view.focus === 'checklist') {
     const item = state.checklist[view.cursor.checklist];
     if (item === undefined) return;
+    if (item.id === 'current-data' && item.status === 'unmet' && state.mode !== 'OBSERVE') return askCopy(tools);
     if (item.status === 'met') return change({ do: 'notice', text: `${item.title}: ${item.evidence}` });
     return change({
       do: 'open',
@@ -144,14 +171,24 @@ function enter(tools: PressTools): void {
   if (view.focus === 'plan') change({ do: 'focus', pane: 'step' });
 }
 
+/** Large data is copied when somebody wants it; a word will do as well. */
+function askCopy({ change }: PressTools): void {
+  change({
+    do: 'open',
+    dialog: {
+      kind: 'words',
+      purpose: { do: 'copy-data' },
+      question: 'Press enter to copy the etcd data of every server to this machine, or say why it is left out.',
+    },
+  });
+}
+
 const PAGE = 10;
 
 function move(command: 'up' | 'down' | 'page-up' | 'page-down' | 'top' | 'bottom', tools: PressTools): void {
   const { state, view, change } = tools;
   const by = { up: -1, down: 1, 'page-up': -PAGE, 'page-down': PAGE, top: -100_000, bottom: 100_000 }[command];
-  if (view.focus === 'journal') {
-    return change({ do: 'scroll', by: -by, most: Math.max(0, shown(state.journal, view.search).length - 1) });
-  }
+  if (view.focus === 'journal') return moveInJournal(by, tools);
   const count = {
     plan: state.incident?.begun === true ? planRows(state.plan).length : state.triage.options.length,
     checklist: state.checklist.length,

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 
 const BENCHES = {
   snapshot: () => import('../test/bench/snapshot.bench.mjs').then((one) => one.benchSnapshot),
+  journal: () => import('../test/bench/journal.bench.mjs').then((one) => one.benchJournal),
   lookup: () => import('../test/bench/lookup.bench.mjs').then((one) => one.benchLookup),
 };
 

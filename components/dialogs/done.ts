@@ -1,5 +1,6 @@
 import { cellSpan } from '../../src/incident/state.js';
 import { restoreSummary } from '../../src/incident/summary.js';
+import { verificationSummary } from '../../src/incident/verification.js';
 import type { ConsoleState } from '../../src/store/store.js';
 import { type Line, labelled, line, pad, seg } from '../line.js';
 import { planRows, stepSpan, stepStatus } from '../panes/plan.js';
@@ -34,8 +35,16 @@ export function doneLines(state: ConsoleState, width: number, report: string | u
     ...lost.flatMap((text, index) => labelled(index === 0 ? 'lost' : '', text, width, 8, 'warn')),
     ...left.flatMap((text, index) => labelled(index === 0 ? 'to do' : '', text, width, 8)),
     [],
+    ...verified(state, width),
     ...labelled('report', report ?? 'r writes it', width, 8, report === undefined ? 'dim' : 'accent'),
   ];
+}
+
+function verified(state: ConsoleState, width: number): Line[] {
+  const found = state.incident?.verification;
+  if (found === undefined) return state.verifying ? labelled('checks', 'being asked…', width, 8, 'dim') : [];
+  const fails = found.rows.some((row) => row.result === 'fail');
+  return labelled('checks', `${verificationSummary(found)}: v shows them`, width, 8, fails ? 'bad' : 'good');
 }
 
 /** The steps that took longest, with a bar. */

@@ -49,6 +49,7 @@ export function troubleLines(state: ConsoleState, width: number): Line[] {
     ...(cell?.trouble?.lookup === undefined || cell.trouble.lookup.length === 0
       ? []
       : [line(seg(' i  ', 'accent'), seg('explain'.padEnd(12)), seg('what is known of this', 'dim'))]),
+    line(seg(' C  ', 'accent'), seg('call'.padEnd(12)), seg('whom to call, and what to tell them', 'dim')),
     ...troubleChoices(state).map((choice) =>
       line(seg(` ${choice.key}  `, 'accent'), seg(choice.label.padEnd(12)), seg(choice.because, 'dim')),
     ),

@@ -1,6 +1,7 @@
 import type { ChecklistRow, ConsoleState } from '../../src/store/store.js';
 import { exactly, type Line, labelled, seg, type Tone } from '../line.js';
 import { GLYPH } from '../symbols.js';
+import { age } from '../words.js';
 
 const LOOK: Record<ChecklistRow['status'], { glyph: string; tone: Tone }> = {
   met: { glyph: GLYPH.done, tone: 'good' },
@@ -25,13 +26,17 @@ export function checklistLines(
     // Where there is little room only what is not met, or looked at, says how it stands.
     const explains = !short || row.status === 'word-needed' || row.status === 'unmet' || (focused && index === cursor);
     return explains
-      ? [marked, ...labelled('', row.evidence, width, 2, row.status === 'met' ? 'dim' : tone).slice(0, 2)]
+      ? [marked, ...labelled('', evidenceOf(row, state.now), width, 2, row.status === 'met' ? 'dim' : tone).slice(0, 2)]
       : [marked];
   });
   const before = groups.slice(0, cursor).flat().length;
   const all = groups.flat();
   const from = focused ? Math.max(0, Math.min(before - Math.floor(height / 2), all.length - height)) : 0;
   return all.slice(from, from + height);
+}
+
+function evidenceOf(row: ChecklistRow, now: number): string {
+  return row.at === undefined ? row.evidence : `${row.evidence} · ${age(now - row.at)} ago`;
 }
 
 export const checklistCount = (rows: readonly ChecklistRow[]): string =>

@@ -1,8 +1,12 @@
 import type { JournalLine } from '../../src/incident/journal.js';
-import { cut, type Line, pad, seg, spread, type Tone } from '../line.js';
+import type { JournalView } from '../../src/store/view.js';
+import { filterText } from '../journal/filter.js';
+import { locate, type Mark } from '../journal/find.js';
+import { cursorOf, journalRows, type Row } from '../journal/rows.js';
+import { cut, type Line, labelled, pad, type Segment, seg, spread, type Tone } from '../line.js';
 import { GLYPH } from '../symbols.js';
 
-/** All journals merged by time. */
+/** All journals merged by time, as far as the filter lets them through. */
 
 const LETTER: Record<JournalLine['severity'], { letter: string; tone: Tone }> = {
   debug: { letter: 'D', tone: 'dim' },
@@ -11,49 +15,94 @@ const LETTER: Record<JournalLine['severity'], { letter: string; tone: Tone }> = 
   error: { letter: 'E', tone: 'bad' },
 };
 
-export function matching(lines: readonly JournalLine[], search: string): readonly JournalLine[] {
-  if (search === '') return lines;
-  const wanted = search.toLowerCase();
-  return lines.filter((one) => one.text.toLowerCase().includes(wanted) || one.host.includes(wanted));
-}
-
-/** The last lines, or those further up; debug lines are for the details of etcd and left out. */
+/** The rows around the cursor, or the last ones while the end is followed. */
 export function journalLines(
   all: readonly JournalLine[],
+  view: JournalView,
   width: number,
   height: number,
-  scrolled: number,
-  search: string,
+  focused: boolean,
 ): Line[] {
-  const lines = shown(all, search);
-  const end = Math.max(0, lines.length - scrolled);
-  const part = lines.slice(Math.max(0, end - height), end);
-  if (part.length === 0) return [[seg(search === '' ? 'No line has come yet.' : `No line holds “${search}”.`, 'dim')]];
-  return part.map((one) => drawn(one, width));
+  const { rows, problem } = journalRows(all, view.filter);
+  const warning = problem === undefined ? [] : labelled('', problem, width, 0, 'warn');
+  const room = Math.max(1, height - warning.length);
+  if (rows.length === 0) {
+    const filter = filterText(view.filter);
+    return [
+      ...warning,
+      [
+        seg(
+          all.length === 0 || filter === ''
+            ? 'No line has come yet.'
+            : `None of ${all.length.toLocaleString('en')} lines passes: ${filter}  (esc shows all)`,
+          'dim',
+        ),
+      ],
+    ];
+  }
+  const cursor = cursorOf(rows, view, all);
+  const following = view.at === undefined;
+  const from = following
+    ? Math.max(0, rows.length - room)
+    : Math.max(0, Math.min(cursor - Math.floor(room / 2), rows.length - room));
+  const part = rows.slice(from, from + room);
+  const found = locate(
+    view.search,
+    part.map((row) => row.line.text),
+  );
+  return [
+    ...warning,
+    ...part.map((row, index) => {
+      const line = drawn(row, typeof found === 'string' ? undefined : found[index], width);
+      const here = from + index === cursor && focused && !following;
+      return here ? line.map((one) => ({ ...one, inverse: true })) : line;
+    }),
+  ];
 }
 
-export const shown = (all: readonly JournalLine[], search: string): readonly JournalLine[] =>
-  matching(
-    all.filter((one) => one.severity !== 'debug'),
-    search,
-  );
-
-function drawn(one: JournalLine, width: number): Line {
-  const { letter, tone } = LETTER[one.severity];
-  const time = new Date(one.at).toISOString().slice(11, width > 100 ? 23 : 19);
-  const unit = one.unit.startsWith('blackstart-') ? one.unit.replace(/^blackstart-[\d-]+-[0-9a-f]+-/, '') : one.unit;
-  const known = one.symptoms[0] === undefined ? [] : [seg(` ${GLYPH.known} ${one.symptoms[0]} `, 'warn')];
+function drawn({ line, count }: Row, mark: Mark | undefined, width: number): Line {
+  const { letter, tone } = LETTER[line.severity];
+  const unit = line.unit.startsWith('blackstart-') ? line.unit.replace(/^blackstart-[\d-]+-[0-9a-f]+-/, '') : line.unit;
+  const right = [
+    ...(count === 1 ? [] : [seg(` ×${count.toLocaleString('en')}`, 'accent')]),
+    ...(line.symptoms[0] === undefined ? [] : [seg(` ${GLYPH.known} ${line.symptoms[0]} `, 'warn')]),
+  ];
   return spread(
     [
-      seg(`${time} `, 'dim'),
-      seg(`${pad(one.host, 9)} `, 'accent'),
+      seg(`${timeOf(line, width > 100)} `, 'dim'),
+      seg(`${pad(line.host, 9)} `, 'accent'),
       seg(`${pad(unit, width > 100 ? 12 : 6)} `, 'dim'),
       seg(`${letter} `, tone),
-      seg(cut(one.text, width), one.severity === 'info' ? 'plain' : tone),
+      ...marked(line.text, mark, width, line.severity === 'info' ? 'plain' : tone),
     ],
-    known,
+    right,
     width,
   );
+}
+
+const timeOf = (line: JournalLine, long: boolean): string => new Date(line.at).toISOString().slice(11, long ? 23 : 19);
+
+/** The text with what was searched made to stand out; a match far to the right is brought into view. */
+function marked(text: string, mark: Mark | undefined, width: number, tone: Tone): Segment[] {
+  if (mark === undefined) return [seg(cut(text, width), tone)];
+  const [from, to] = mark;
+  const begin = from > width - 40 ? from - 20 : 0;
+  return [
+    seg(begin > 0 ? `…${text.slice(begin, from)}` : text.slice(0, from), tone),
+    { text: text.slice(from, Math.max(to, from + 1)), tone: 'accent', inverse: true },
+    seg(cut(text.slice(Math.max(to, from + 1)), width), tone),
+  ];
+}
+
+/** What the pane's edge says of what is shown. */
+export function journalTitle(all: readonly JournalLine[], view: JournalView): string {
+  const filter = filterText(view.filter);
+  const shown = filter === '' ? 'all nodes' : filter;
+  const search = view.search === '' ? '' : ` · search ${view.search}`;
+  if (view.at === undefined) return `Journal · ${shown}${search} · following`;
+  const { rows } = journalRows(all, view.filter);
+  const place = rows.length === 0 ? '' : ` ${cursorOf(rows, view, all) + 1}/${rows.length}`;
+  return `Journal · ${shown}${search} · still${place}`;
 }
 
 /** Distinct symptoms in the journal, the latest first. */
@@ -63,19 +112,13 @@ export function symptomsSeen(all: readonly JournalLine[]): string[] {
   return [...seen];
 }
 
-/** How far up one must scroll to the next error above, or undefined. */
-export function errorAbove(
-  all: readonly JournalLine[],
-  search: string,
-  scrolled: number,
-  direction: 1 | -1,
-): number | undefined {
-  const lines = shown(all, search);
-  const at = lines.length - 1 - scrolled;
-  for (let index = at - direction; index >= 0 && index < lines.length; index -= direction) {
-    if (lines[index]?.severity === 'error') return lines.length - 1 - index;
-  }
-  return undefined;
+export function journalCounts(all: readonly JournalLine[]): string {
+  const errors = all.reduce((sum, one) => (one.severity === 'error' ? sum + 1 : sum), 0);
+  const known = symptomsSeen(all).length;
+  const symptoms = known === 0 ? 'no known symptom' : `${known} known symptom${known === 1 ? '' : 's'}: i`;
+  return `${symptoms} · ${errors === 0 ? 'no errors' : `${errors} errors`}`;
 }
 
-export const errorCount = (all: readonly JournalLine[]): number => all.filter((one) => one.severity === 'error').length;
+/** One line of the journal as text, for copying and saving. */
+export const plainLine = (line: JournalLine): string =>
+  `${new Date(line.at).toISOString()} ${line.host} ${line.unit} ${line.severity} ${line.text}`;

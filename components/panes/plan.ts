@@ -88,8 +88,14 @@ function stepLine(state: ConsoleState, planned: PlannedStep, width: number): Lin
 function timeOf(state: ConsoleState, hosts: readonly PlannedHost[], planned: PlannedStep): string {
   const spans = hosts.flatMap((one) => cellSpan(one.cell, state.now) ?? []);
   if (spans.length === 0)
-    return (stepStatus(planned) === 'waiting' ? `~${clockSpan(planned.step.expectMs)}` : '').padStart(7);
+    return (stepStatus(planned) === 'waiting' ? `~${clockSpan(expected(state, planned))}` : '').padStart(7);
   return clockSpan(stepSpan(planned, spans)).padStart(7);
+}
+
+/** What a step usually takes: as drills on this machine showed, else as its author says. */
+export function expected(state: ConsoleState, { step }: PlannedStep): number {
+  const drilled = state.estimates.get(step.id);
+  return drilled === undefined ? step.expectMs : drilled * 1000;
 }
 
 export const stepSpan = (planned: PlannedStep, spans: readonly number[]): number =>

@@ -1,4 +1,5 @@
 import type { ConsoleState } from '../../src/store/store.js';
+import { overdueText } from '../dialogs/maintenance.js';
 import { exactly, type Line, labelled, line, pad, seg } from '../line.js';
 import { GLYPH } from '../symbols.js';
 
@@ -34,11 +35,18 @@ export function triageLines(state: ConsoleState, width: number, cursor: number, 
     ...triage.evidence.slice(1).flatMap((text) => labelled('', text, width, 9)),
     ...triage.unknown.flatMap((text, index) => labelled(index === 0 ? 'unknown' : '', text, width, 9, 'warn')),
     ...choiceLines(state, width),
+    ...overdue(state, width),
     ...missing.flatMap((text) => labelled('missing', text, width, 9, 'warn')),
   ];
 }
 
 const WORD = { primary: 'on', target: 'failed', way: 'way', snapshot: 'from' } as const;
+
+/** Only where nothing is on: at 03:00 it would be noise. */
+function overdue(state: ConsoleState, width: number): Line[] {
+  const text = state.triage.healthy ? overdueText(state) : undefined;
+  return text === undefined ? [] : [[], ...labelled('upkeep', text, width, 9, 'warn')];
+}
 
 function choiceLines(state: ConsoleState, width: number): Line[] {
   const { incident, scenario } = state;

@@ -1,4 +1,4 @@
-import { preRestore } from '../../scenarios/pre-restore.js';
+import { itemStatuses, preRestore } from '../../scenarios/pre-restore.js';
 import { EXIT, type ExitCode } from '../base/problem.js';
 import { namesOf } from '../incident/cluster.js';
 import type { Intents } from '../incident/intents.js';
@@ -93,6 +93,12 @@ class AutoOperator {
       for (const item of preRestore)
         if (item.needsWord) intents.tick(item.id, 'practice cluster: nothing runs on it that matters');
       await this.#until(() => !session.sudo.asking, 'what sudo says');
+      await this.#until(
+        () => itemStatuses(session.checklistSeen()).every((one) => one.underWay !== true),
+        'the checklist',
+      );
+      for (const { item, met, evidence } of itemStatuses(session.checklistSeen()))
+        if (!met) intents.tick(item.id, `practice cluster: ${evidence}`);
       const notBegun = intents.begin();
       if (notBegun !== undefined) return notBegun;
       while (session.runner.state.ended === undefined) {
@@ -102,6 +108,8 @@ class AutoOperator {
         if (why !== undefined) return why;
         await pause(50);
       }
+      await this.#until(() => !session.store.getState().verifying, 'the verification');
+      this.#sayVerification();
       return undefined;
     } finally {
       unlisten();
@@ -179,6 +187,12 @@ class AutoOperator {
         `${duration(tookMs(cell)).padStart(9)}  ${cell.status.padEnd(7)} ${cell.host.padEnd(8)} ${title}: ${cell.trouble?.what ?? cell.evidence.join('; ')}`,
       );
     }
+  }
+
+  #sayVerification(): void {
+    const { session, say } = this.#options;
+    for (const row of session.runner.state.verification?.rows ?? [])
+      say(`  ${row.result.padEnd(8)} ${row.title}: ${row.seen}${row.next === undefined ? '' : `. ${row.next}`}`);
   }
 
   async #until(condition: () => boolean, what: string): Promise<void> {

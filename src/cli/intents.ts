@@ -1,9 +1,11 @@
-import { unmetBeforeBegin } from '../../scenarios/pre-restore.js';
+import { itemStatuses, unmetBeforeBegin } from '../../scenarios/pre-restore.js';
 import { toProblem } from '../base/problem.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { Refused } from '../runner/runner.js';
 import { writeReport } from './report-file.js';
 import type { Session } from './session.js';
+import { lookUp } from './symptoms.js';
+import { keepText } from './text-file.js';
 
 /** What a person wants, carried to the runner; refusals come back as sentences. */
 export function sessionIntents(session: Session, leave: () => void): Intents {
@@ -14,6 +16,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
         runner.chooseScenario(id);
         session.suggestChoices();
         void session.checkSudo();
+        session.keepBefore();
       }),
     choose: (key, value) => refusing(() => runner.choose(key, value)),
     attest: (host, words, as) => refusing(() => runner.attest(host, words, as)),
@@ -27,10 +30,14 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
         runner.mayBegin();
         if (session.sudo.asking) throw new Refused('Sudo on the hosts is still being asked. Begin again in a moment.');
         if (session.sudo.refuses.length > 0) throw new Refused(session.sudo.refuses.join(' '));
-        const unmet = unmetBeforeBegin(session.checklistSeen(), runner.scenario?.checklist);
+        const unmet = unmetBeforeBegin(session.checklistSeen());
         if (unmet.length > 0) throw new Refused(`Not on the checklist yet: ${unmet.join('; ')}.`);
+        for (const { item, how, evidence } of itemStatuses(session.checklistSeen()))
+          if (how === 'seen') runner.tick(item.id, 'seen', evidence);
         runner.begin();
       }),
+    copyData: () => refusing(() => void session.before.copy(true)),
+    verify: () => session.verify(),
     pause: (on) => refusing(() => runner.pause(on)),
     openGate: () => refusingLater(async () => void (await runner.openGate())),
     confirmGate: async (typed) => {
@@ -62,6 +69,15 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
     listBackups: () => refusing(() => void session.listBackups()),
     giveSecret: (id, text) => session.asking.answer(id, text),
     writeReport: () => writeReport(session),
+    lookup: lookUp,
+    tickMaintenance: (item, words) => refusing(() => session.tickMaintenance(item, words)),
+    saveText: async (what, text) => {
+      try {
+        return `Saved: ${keepText(what, text, runner.state.runId)}`;
+      } catch (error) {
+        return `It could not be saved: ${error instanceof Error ? error.message : String(error)}`;
+      }
+    },
     leave,
   };
 }

@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { Proof } from '../snapshot/index.js';
+import { JsonBook } from './json-book.js';
 
 /** What is remembered of a backup that was proven on this machine. No secret: hashes and ids only. */
 const entrySchema = z.object({
@@ -25,21 +25,21 @@ const MOST = 500;
 
 /**
  * Proofs of earlier days, in one small file of the state directory: they tell whose cluster this is and which token opens which backup when
- * neither host nor bucket can be asked any more. A file that cannot be read or written only means that nothing is remembered.
+ * neither host nor bucket can be asked any more.
  */
 export class Ledger {
-  readonly #file: string;
+  readonly #book: JsonBook<LedgerEntry>;
 
   constructor(
     state: string,
     private readonly cluster: string,
   ) {
-    this.#file = join(state, 'proofs.json');
+    this.#book = new JsonBook(join(state, 'proofs.json'), entrySchema, MOST);
   }
 
   /** This cluster's proofs, newest first. */
   entries(): LedgerEntry[] {
-    return this.#all().filter((one) => one.cluster === this.cluster);
+    return this.#book.all().filter((one) => one.cluster === this.cluster);
   }
 
   /** UID and CAs of this cluster, as earlier proofs showed them. */
@@ -60,22 +60,6 @@ export class Ledger {
       own: proof.identity.verdict === 'this-cluster',
       provenAt: now,
     };
-    const others = this.#all().filter((one) => one.cluster !== entry.cluster || one.id !== entry.id);
-    try {
-      mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
-      writeFileSync(`${this.#file}.new`, JSON.stringify([entry, ...others].slice(0, MOST)), { mode: 0o600 });
-      renameSync(`${this.#file}.new`, this.#file);
-    } catch {
-      // Remembering is a help for later, never a reason to fail now.
-    }
-  }
-
-  #all(): LedgerEntry[] {
-    try {
-      const parsed = z.array(entrySchema).safeParse(JSON.parse(readFileSync(this.#file, 'utf8')));
-      return parsed.success ? parsed.data : [];
-    } catch {
-      return [];
-    }
+    this.#book.add(entry, (one) => one.cluster === entry.cluster && one.id === entry.id);
   }
 }

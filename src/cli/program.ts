@@ -31,13 +31,14 @@ export async function run(argv: readonly string[]): Promise<number> {
     .description('console on the embedded practice cluster')
     .option('--scenario <id>', 'what to practise', 'full-restore')
     .option('--fault <name...>', 'what else is broken; `list` names them', [])
-    .option('--seed <n>', 'seed of everything that is random in it', (text) => Number.parseInt(text, 10), 1)
+    .option('--surprise', 'something is broken, and it is not said what until the end', false)
+    .option('--seed <n>', 'seed of everything that is random in it', (text) => Number.parseInt(text, 10))
     .option('--speed <x>', 'how much faster than real its waits are', Number.parseFloat, 1)
     .option('--auto', 'play the operator: no person needed', false)
     .option('--json', 'one JSON document on standard output (with --auto)', false)
     .addHelpText(
       'after',
-      '\nExamples:\n  blackstart drill\n  blackstart drill --auto --scenario full-restore --speed 10\n  blackstart drill --fault dead-server',
+      '\nExamples:\n  blackstart drill\n  blackstart drill --auto --scenario full-restore --speed 10\n  blackstart drill --fault dead-server\n  blackstart drill --surprise',
     )
     .action(async (options) => {
       code = await (await import('./commands/drill.js')).drillCommand({ ...options, plain: program.opts().plain });
@@ -137,6 +138,23 @@ export async function run(argv: readonly string[]): Promise<number> {
     .addHelpText('after', '\nExample:\n  blackstart take-over --inventory prod.yaml')
     .action(async (options) => {
       code = await (await import('./commands/take-over.js')).takeOverCommand({ ...options, ...program.opts() });
+    });
+  program
+    .command('checklist')
+    .argument(
+      '[list]',
+      'pre-restore, weekly, monthly, quarterly or after-restore; without it the three maintenance lists',
+    )
+    .description('the runbook’s lists: how each item stands, when last done and by whom; exit 1 when something is open')
+    .option('--tick <item>', 'say that an item is done')
+    .option('--words <words>', 'what was done (with --tick)')
+    .option('--json', 'one JSON document', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blackstart checklist\n  blackstart checklist weekly --json\n  blackstart checklist pre-restore\n  blackstart checklist --tick contacts --words "called everybody, two numbers changed"\n  blackstart checklist after-restore',
+    )
+    .action(async (list: string | undefined, options) => {
+      code = await (await import('./commands/checklist.js')).checklistCommand(list, { ...options, ...program.opts() });
     });
   program
     .command('runs')

@@ -16,8 +16,12 @@ export interface RefreshOptions {
   alsoMissing(): readonly string[];
   /** When the newest backup was taken, milliseconds since the epoch. */
   newestBackup(): number | undefined;
+  /** Usual seconds of a scenario's steps. */
+  estimates(scenario: string): ReadonlyMap<string, number>;
   checklistSeen(): Parameters<typeof checklistView>[0];
 }
+
+const NONE: ReadonlyMap<string, number> = new Map();
 
 /** Brings what the runner knows into the store. Many events in one moment become one redraw. */
 export class Refresh {
@@ -47,6 +51,7 @@ export class Refresh {
       scenario,
       plan: scenario === undefined ? [] : planOf(scenario, state),
       missing: [...(scenario?.missing(contextOf(state, HERE, 1, true)) ?? []), ...this.#options.alsoMissing()],
+      estimates: state.scenario === undefined ? NONE : this.#options.estimates(state.scenario),
       attention: runner.attention,
       ...(runner.observing === undefined || store.getState().mode === 'OBSERVE'
         ? {}

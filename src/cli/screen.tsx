@@ -17,6 +17,8 @@ export interface ScreenOptions {
   readonly state: string;
   /** The run was rebuilt from the servers: whose it was. */
   readonly takenOver?: Previous;
+  /** When everything is put away: the record, where one was kept. */
+  closed?(recordFile: string): void;
 }
 
 /** Opens the full screen until the person leaves. The terminal is put back on every way out but SIGKILL. */
@@ -64,6 +66,7 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
     await session.close();
   }
   sayGoodbye(session, options.fresh);
+  options.closed?.(session.recordFile);
   return code;
 }
 

@@ -1,4 +1,6 @@
 import { rmSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { dirname } from 'node:path';
 import { type Backup, Spool, suggested } from '../backups/index.js';
 import { systemClock } from '../base/clock.js';
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
@@ -11,19 +13,23 @@ import { followJournals } from '../journal/follow.js';
 import type { Claimant } from '../record/claim.js';
 import type { RunRecord } from '../record/record.js';
 import { type Hosts, openHosts } from '../remote/hosts.js';
+import type { HostsPort } from '../runner/ports.js';
 import type { Previous } from '../runner/right.js';
-import type { Runner } from '../runner/runner.js';
+import { Refused, type Runner } from '../runner/runner.js';
 import { addJournal, type ConsoleState, type ConsoleStore, createConsoleStore, noteLook } from '../store/store.js';
 import { Acting } from './acting.js';
 import { Asking } from './asking.js';
 import { BackupDesk } from './backup-desk.js';
 import type { Listing } from './backup-sources.js';
+import { Before } from './before.js';
 import { clusterOf } from './cluster-of.js';
 import { DataReads } from './data-reads.js';
+import { DrillBook } from './drill-book.js';
 import { hostsPort } from './hosts-port.js';
 import { InstallDesk } from './install-desk.js';
 import { Ledger } from './ledger.js';
 import { Looks } from './looks.js';
+import { Maintenance } from './maintenance.js';
 import { type Opening, openRun } from './open-run.js';
 import { spoolDir, statePlace } from './places.js';
 import { Refresh } from './refresh.js';
@@ -34,7 +40,8 @@ import { SurvivorDesk } from './survivor-desk.js';
 import { entriesFor, matchSymptoms } from './symptoms.js';
 import { tasksOf } from './tasks.js';
 import { findTokens } from './tokens.js';
-import { backupsView, type checklistView, suggestPrimary } from './views.js';
+import { verifiable, verifyCluster } from './verification.js';
+import { backupsView, type checklistView, maintenanceView, suggestPrimary } from './views.js';
 
 export interface SessionOptions {
   readonly inventory: Inventory;
@@ -48,6 +55,8 @@ export interface SessionOptions {
   /** The run was rebuilt from the servers: whose it was. */
   readonly takenOver?: Previous;
 }
+
+const RELIST_MS = 300_000;
 
 /**
  * One incident, wired together: hosts, record, runner, probes, journals and the store they all write to.
@@ -73,7 +82,11 @@ export class Session {
   readonly #other: Claimant | undefined;
   readonly #letGo: () => void;
   #acting!: Acting;
+  readonly before: Before;
+  readonly #port: HostsPort;
+  readonly #maintenance: Maintenance;
   #backups: readonly Backup[] | undefined;
+  #listedAt: number | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -130,7 +143,15 @@ export class Session {
       record: () => this.record,
       alsoMissing: () => this.sudo.refuses,
       newestBackup: () => suggested(this.#backups ?? [])?.takenAt ?? undefined,
+      estimates: remembered((scenario) => new DrillBook(options.state).estimates(scenario)),
       checklistSeen: () => this.checklistSeen(),
+    });
+    this.#maintenance = new Maintenance(options.state, inventory);
+    this.#port = hostsPort({
+      host: (name) => this.hosts.get(name),
+      mono: () => systemClock.mono(),
+      make: (content, signal) => install.make(content, signal),
+      token: () => this.desk.provenToken(this.#provenHash()),
     });
     const opened = openRun({
       state: options.state,
@@ -146,12 +167,7 @@ export class Session {
           right: this.#acting.site,
           tasks: tasksOf({ backup: this.desk, survivor: survivors, k3s: install }),
           redact: book.redact,
-          hosts: hostsPort({
-            host: (name) => this.hosts.get(name),
-            mono: () => systemClock.mono(),
-            make: (content, signal) => install.make(content, signal),
-            token: () => this.desk.provenToken(this.#provenHash()),
-          }),
+          hosts: this.#port,
         };
       },
     });
@@ -160,8 +176,18 @@ export class Session {
     this.recordFile = opened.file;
     this.#other = opened.other;
     this.#letGo = () => opened.claim?.release();
+    this.before = new Before({
+      cluster: this.cluster,
+      runs: dirname(opened.file),
+      signal: this.#abort.signal,
+      host: (name) => this.hosts.get(name),
+      state: () => this.runner.state,
+      changed: () => this.refresh.soon(),
+      note: (text) => this.runner.note(text),
+    });
     if (opened.resumed !== undefined) this.store.setState({ resumed: opened.resumed });
     this.runner.listen((_state, event) => {
+      if (event?.type === 'run-ended' && event.outcome === 'recovered') this.verify();
       if (event?.type === 'host-came-back') this.#warn(`${event.host} answers again: it takes part, and is held first`);
       if (event !== undefined) this.#acting.recorded(event);
       this.refresh.soon();
@@ -171,13 +197,28 @@ export class Session {
 
   /** Runs until `close`: probes, journals, catalogue, the clock of the screen. */
   start(): void {
-    this.#work.push(this.looks.watch(), this.listBackups(), this.#tick(), this.#acting.run(this.#other));
+    this.#work.push(
+      this.looks.watch(),
+      this.listBackups(),
+      this.#relist(),
+      this.#tick(),
+      this.#acting.run(this.#other),
+    );
     this.refresh.soon();
   }
 
-  /** Reads the catalogue into the store. */
-  async listBackups(): Promise<void> {
-    this.store.setState({ backups: { state: 'loading' } });
+  /** Until the plan begins the catalogue is read again now and then, without a word: the checklist must not rest on an old look. */
+  async #relist(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted && !this.runner.state.begun) {
+      await systemClock.sleep(RELIST_MS, signal).catch(() => undefined);
+      if (!signal.aborted && !this.runner.state.begun) await this.listBackups(true);
+    }
+  }
+
+  /** Reads the catalogue into the store; `quietly` leaves what is shown until the new one is there. */
+  async listBackups(quietly = false): Promise<void> {
+    if (!quietly) this.store.setState({ backups: { state: 'loading' } });
     try {
       // What bucket and folder hold is shown while servers may still be silent.
       this.#show(await this.desk.list(this.#abort.signal, { onOutside: (listing) => this.#show(listing) }));
@@ -191,6 +232,8 @@ export class Session {
 
   #show({ backups, remarks }: Listing): void {
     this.#backups = backups;
+    this.#listedAt = systemClock.now();
+    this.#showMaintenance();
     this.store.setState({ backups: backupsView(backups, systemClock.now(), remarks) });
     this.refresh.soon();
   }
@@ -208,6 +251,44 @@ export class Session {
     if (choices.snapshot === undefined && newest !== undefined) this.runner.choose('snapshot', newest);
   }
 
+  /** What the runbook wants kept before a restore, begun when a scenario is chosen; on a run taken up again, too. */
+  keepBefore(): void {
+    const { scenario, state } = this.runner;
+    const data = scenario?.checklist?.includes('current-data') ?? true;
+    if (!state.begun && scenario !== undefined && !this.#options.observe)
+      this.#work.push(this.before.chosen(data).catch((error: unknown) => this.#warn(toProblem(error).what)));
+  }
+
+  /** Says that an item of maintenance is done. */
+  tickMaintenance(item: string, words: string): void {
+    if (words.trim() === '') throw new Refused('Say in a few words what was done.');
+    if (!this.#maintenance.tick(item, userInfo().username, words.trim(), systemClock.now()))
+      throw new Refused(`It could not be written to ${this.#options.state}.`);
+    this.#showMaintenance();
+  }
+
+  /** A practice cluster is a new one each time: nothing of it is maintained. */
+  #showMaintenance(): void {
+    if (this.#options.inventory.drill) return;
+    const rows = this.#maintenance.statuses(this.#backups, systemClock.now());
+    this.store.setState({ maintenance: maintenanceView(rows) });
+  }
+
+  /** Runs the verification; what it finds goes into the record. Returns why not, as a sentence. */
+  verify(): string | undefined {
+    const server = verifiable(this.runner.state);
+    if (server === undefined) return 'No server says that its API is ready: there is nothing to verify yet.';
+    if (this.store.getState().verifying) return 'It is being verified already.';
+    this.store.setState({ verifying: true });
+    this.#work.push(
+      verifyCluster(this.runner.state, server, this.#port, this.#abort.signal)
+        .then((rows) => this.runner.verified(rows))
+        .catch((error: unknown) => this.#abort.signal.aborted || this.#warn(toProblem(error).what))
+        .finally(() => this.store.setState({ verifying: false })),
+    );
+    return undefined;
+  }
+
   /** Asks sudo on every host about the plan as it stands. */
   async checkSudo(): Promise<void> {
     const { scenario, state } = this.runner;
@@ -217,11 +298,16 @@ export class Session {
   }
 
   checklistSeen(): Parameters<typeof checklistView>[0] {
-    const { backups } = this.store.getState();
+    const { backups, live } = this.store.getState();
     return {
       state: this.runner.state,
       context: contextOf(this.runner.state, HERE, 1, true),
+      needed: this.runner.scenario?.checklist,
       backups: this.#backups?.length,
+      listedAt: this.#listedAt,
+      lookedAt: Object.fromEntries(Object.entries(live).map(([name, one]) => [name, one.seenAt])),
+      documented: this.before.documented,
+      copies: this.before.copies,
       backupsProblem: backups.state === 'failed' ? backups.what : undefined,
     };
   }
@@ -245,6 +331,8 @@ export class Session {
     const { begun, ended } = this.runner.state;
     this.record.close();
     this.#letGo();
+    // Copies of data hold every Secret: a drill needs none, and what was not begun needs nothing.
+    if (!begun || this.#options.inventory.drill) this.before.remove();
     if (!begun) for (const suffix of ['', '-wal', '-shm']) rmSync(this.recordFile + suffix, { force: true });
     // The spool is kept only for a run that can be resumed.
     if (!begun || ended !== undefined) rmSync(spoolDir(this.#options.state), { recursive: true, force: true });
@@ -306,3 +394,13 @@ export class Session {
 export const cleanSpool = async (state: string): Promise<void> => {
   await Spool.open(spoolDir(state));
 };
+
+/** Asks once for each name. */
+function remembered<Value>(ask: (name: string) => Value): (name: string) => Value {
+  const known = new Map<string, Value>();
+  return (name) => {
+    const value = known.get(name) ?? ask(name);
+    known.set(name, value);
+    return value;
+  };
+}

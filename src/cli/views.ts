@@ -1,5 +1,6 @@
 import { fullRestore } from '../../scenarios/full-restore.js';
-import { type ChecklistSeen, preRestore } from '../../scenarios/pre-restore.js';
+import type { MaintenanceStatus } from '../../scenarios/maintenance.js';
+import { type ChecklistSeen, itemStatuses } from '../../scenarios/pre-restore.js';
 import { quorumLoss } from '../../scenarios/quorum-loss.js';
 import { singleNode } from '../../scenarios/single-node.js';
 import { suggestPrimary } from '../../scenarios/steps/fitness.js';
@@ -9,7 +10,14 @@ import { triage } from '../cluster/triage.js';
 import type { Cluster } from '../incident/cluster.js';
 import type { HostFacts } from '../incident/facts.js';
 import type { Scenario } from '../incident/step.js';
-import type { BackupRow, BackupsView, ChecklistRow, ScenarioOption, TriageView } from '../store/store.js';
+import type {
+  BackupRow,
+  BackupsView,
+  ChecklistRow,
+  MaintenanceRow,
+  ScenarioOption,
+  TriageView,
+} from '../store/store.js';
 
 /** Turns what the rooms know into what the screen draws. Pure. */
 
@@ -73,13 +81,23 @@ export function backupsView(backups: readonly Backup[], now: number, notes: read
 const day = (time: number): string => new Date(time).toISOString().slice(0, 10);
 
 export function checklistView(seen: ChecklistSeen): ChecklistRow[] {
-  return preRestore.map((item) => {
-    const tick = seen.state.ticks[item.id];
-    const { met, underWay, evidence } = item.judge(seen);
-    if (met) return { id: item.id, title: item.title, status: 'met', evidence };
-    if (tick !== undefined)
-      return { id: item.id, title: item.title, status: 'met', evidence: `your word: ${tick.evidence}` };
-    const status = item.needsWord ? 'word-needed' : underWay === true ? 'checking' : 'unmet';
-    return { id: item.id, title: item.title, status, evidence };
-  });
+  return itemStatuses(seen).map(({ item, how, met, underWay, evidence, at }) => ({
+    id: item.id,
+    title: item.title,
+    status: met ? 'met' : item.needsWord ? 'word-needed' : underWay === true ? 'checking' : 'unmet',
+    how,
+    evidence,
+    ...(at === undefined ? {} : { at }),
+  }));
 }
+
+export const maintenanceView = (statuses: readonly MaintenanceStatus[]): MaintenanceRow[] =>
+  statuses.map(({ item, state, last, look }) => ({
+    id: item.id,
+    title: item.title,
+    every: item.every,
+    state,
+    last: last === undefined ? undefined : { at: last.at, by: last.by, words: last.words },
+    seen: look?.text,
+    how: item.how,
+  }));

@@ -4,6 +4,7 @@ import type { Command } from './command.js';
 import type { HostFacts } from './facts.js';
 import type { Json, JsonObject } from './json.js';
 import type { ChoiceKey } from './step.js';
+import type { VerificationRow } from './verification.js';
 
 /**
  * Everything that happens to an incident. The record keeps these, the fold makes the state of them.
@@ -173,6 +174,8 @@ export type Payload =
   /** Where journal and papers of this run stand, when that changes. */
   | { readonly type: 'papers-kept'; readonly on: readonly string[]; readonly without: readonly Without[] }
   | { readonly type: 'note'; readonly text: string }
+  /** The verification was run; its rows replace those of an earlier one. */
+  | { readonly type: 'verified'; readonly rows: readonly VerificationRow[] }
   | {
       readonly type: 'run-ended';
       readonly outcome: 'recovered' | 'undone' | 'stopped' | 'failed';

@@ -115,6 +115,8 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
       return { ...state, papers: { on: event.on, without: event.without } };
     case 'note':
       return { ...state, notes: [...state.notes, { at, text: event.text }] };
+    case 'verified':
+      return { ...state, verification: { at, rows: event.rows } };
     case 'run-ended':
       return { ...state, ended: { outcome: event.outcome, summary: event.summary, at } };
     case 'step-begun':

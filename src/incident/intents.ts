@@ -1,3 +1,4 @@
+import type { LookupHit } from './journal.js';
 import type { ChoiceKey } from './step.js';
 
 /** What a person can want. The console, `--plain` and `drill --auto` are three senders of the same. Refusals come back as a sentence. */
@@ -7,7 +8,11 @@ export interface Intents {
   /** A server or agent that does not answer: known to be off, or left out. `words` say how that is known. */
   attest(host: string, words: string, as: 'off' | 'left-out'): Result;
   tick(item: string, words: string): Result;
+  /** Copies the etcd data of every server to this machine, before anything is changed. */
+  copyData(): Result;
   begin(): Result;
+  /** Runs the verification; it only looks. */
+  verify(): Result;
   pause(on: boolean): Result;
   openGate(): Promise<Result>;
   confirmGate(typed: string | undefined): Promise<'confirmed' | 'changed' | 'mistyped' | 'blocked' | 'refused'>;
@@ -26,6 +31,12 @@ export interface Intents {
   giveSecret(id: string, text: string | undefined): void;
   /** Writes the report and returns its path. */
   writeReport(): Promise<string>;
+  /** Keeps text in a file of the state directory; resolves with where, as a sentence. */
+  saveText(what: 'journal' | 'escalation', text: string): Promise<string>;
+  /** What a line, an id or some words mean. */
+  lookup(text: string): readonly LookupHit[];
+  /** Says that an item of maintenance is done. */
+  tickMaintenance(item: string, words: string): Result;
   /** Leaves the console. What runs on nodes goes on. */
   leave(): void;
 }

@@ -11,9 +11,18 @@ export interface JournalLine {
   readonly text: string;
   /** Ids of known symptoms it shows, most specific first; what healthy clusters print too is not among them. */
   readonly symptoms: readonly string[];
+  /** What the line carries beside its text (logrus', zap's and klog's key and value), inert; left out where there is none. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
-/** An entry of the catalogue with this cluster's names filled in. */
+/** A result of looking something up. */
+export interface LookupHit {
+  readonly id: string;
+  /** The text it was found in, `»…«` around what matched; empty where the id itself was asked for. */
+  readonly marked: string;
+}
+
+/** An entry of the catalogue with this cluster's names filled in; `{server}` and `{primary}` stay, as they depend on the line. */
 export interface SymptomEntry {
   readonly id: string;
   readonly title: string;
@@ -21,4 +30,6 @@ export interface SymptomEntry {
   readonly doThis: string;
   readonly notThis?: string;
   readonly source: string;
+  /** Steps that carry out the remedy. */
+  readonly steps: readonly string[];
 }

@@ -5,6 +5,7 @@ import type { CommandText, Outcome, Trouble } from './event.js';
 import { type HostFacts, unseen } from './facts.js';
 import type { Json, JsonObject } from './json.js';
 import { type Choices, HERE, type StepContext } from './step.js';
+import type { Verification } from './verification.js';
 
 /** A command of a cell and what became of it. `sent` without `returned` is in doubt for whoever comes after. */
 export interface SentCommand {
@@ -108,6 +109,8 @@ export interface IncidentState {
   /** Servers that carry journal and papers of this run. */
   readonly papers?: { readonly on: readonly string[]; readonly without: readonly Without[] };
   readonly resumes: number;
+  /** The latest verification. */
+  readonly verification?: Verification;
   readonly notes: readonly { readonly at: number; readonly text: string }[];
   /** Events of types this program does not know. */
   readonly unknown: number;

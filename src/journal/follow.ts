@@ -18,8 +18,13 @@ export interface FollowOptions {
 }
 
 const FLUSH_MS = 150;
-/** A flood is cut per batch, so that one host's 170,000 lines a minute (R33) cannot drown the screen; what was left out is said. */
-const MOST_PER_BATCH = 400;
+/**
+ * A flood is cut per host and batch (2,000 lines a second), so that one host's 170,000 lines a minute (R33) can drown neither the screen nor
+ * the other hosts; what was left out is said.
+ */
+const MOST_PER_BATCH = 300;
+/** Beyond that, errors and known symptoms still get through, up to as many again. */
+const MOST_THAT_MATTER = 300;
 /** Lines of the past asked for at first. */
 const BACKLOG = 200;
 
@@ -76,27 +81,45 @@ export function followCommand(service: string, cursor: string): string[] {
   ];
 }
 
+/** What one host said since the last flush. */
+interface Said {
+  count: number;
+  matter: number;
+  dropped: number;
+  last: JournalLine | undefined;
+}
+
 class Batch {
   #lines: JournalLine[] = [];
-  #dropped = 0;
+  readonly #said = new Map<string, Said>();
   #id = 0;
 
   constructor(private readonly options: FollowOptions) {}
 
-  add(host: string, { at, unit, severity, text, message }: ParsedLine): void {
-    if (this.#lines.length >= MOST_PER_BATCH) {
-      this.#dropped += 1;
-      return;
+  add(host: string, { at, unit, severity, text, message, fields }: ParsedLine): void {
+    const said = this.#of(host);
+    const symptoms = this.options.match(message);
+    if (said.count >= MOST_PER_BATCH) {
+      const matters = (severity === 'error' || symptoms.length > 0) && said.matter < MOST_THAT_MATTER;
+      if (!matters) {
+        said.dropped += 1;
+        return;
+      }
+      said.matter += 1;
     }
-    this.#lines.push({
+    said.count += 1;
+    const { redact } = this.options;
+    said.last = {
       id: this.#id++,
       at,
       host,
       unit,
       severity,
-      text: this.options.redact(text),
-      symptoms: this.options.match(message),
-    });
+      text: redact(text),
+      symptoms,
+      ...(fields === undefined ? {} : { fields: redacted(fields, redact) }),
+    };
+    this.#lines.push(said.last);
   }
 
   /** Begins to flush; returns the way to stop it. */
@@ -109,15 +132,30 @@ class Batch {
     };
   }
 
+  #of(host: string): Said {
+    const known = this.#said.get(host);
+    if (known !== undefined) return known;
+    const fresh: Said = { count: 0, matter: 0, dropped: 0, last: undefined };
+    this.#said.set(host, fresh);
+    return fresh;
+  }
+
   #flush(): void {
-    if (this.#dropped > 0) {
-      const last = this.#lines.at(-1);
-      const text = `… ${this.#dropped.toLocaleString('en')} lines more in this moment, not shown`;
-      if (last !== undefined) this.#lines.push({ ...last, id: this.#id++, severity: 'info', text, symptoms: [] });
+    for (const { dropped, last } of this.#said.values()) {
+      if (dropped === 0 || last === undefined) continue;
+      const { fields: _fields, ...rest } = last;
+      const text = `… ${dropped.toLocaleString('en')} lines more in this moment, not shown`;
+      this.#lines.push({ ...rest, id: this.#id++, severity: 'info', text, symptoms: [] });
     }
     const lines = this.#lines;
     this.#lines = [];
-    this.#dropped = 0;
+    this.#said.clear();
     if (lines.length > 0) this.options.onLines(lines);
   }
 }
+
+const redacted = (
+  fields: Readonly<Record<string, string>>,
+  redact: (text: string) => string,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, redact(value)]));

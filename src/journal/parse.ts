@@ -1,5 +1,5 @@
 import { inertLine } from '../base/inert.js';
-import { messageOf, type Severity, severityOf } from '../k3s/messages.js';
+import { fieldsOf, messageOf, type Severity, severityOf } from '../k3s/messages.js';
 
 /** A line of `journalctl -o json`, parsed and made inert. */
 export interface ParsedLine {
@@ -10,11 +10,14 @@ export interface ParsedLine {
   readonly text: string;
   /** As it was written, for matching: taking the wrappers off drops fields that tell. Never drawn. */
   readonly message: string;
+  /** Key and value beside the text, inert; undefined where there is none. */
+  readonly fields?: Readonly<Record<string, string>>;
   /** Where to go on after a drop. */
   readonly cursor: string;
 }
 
 const LONGEST = 2_000;
+const LONGEST_FIELD = 500;
 const LATEST_MICROS = 8.64e18;
 
 /** undefined for what is no journal entry. A message that is not UTF-8 comes as a list of bytes. */
@@ -32,7 +35,17 @@ export function parseJournalLine(line: string): ParsedLine | undefined {
     severity: worse(severityOf(message), Number(word(entry.PRIORITY) || 6)),
     text: inertLine(messageOf(message), LONGEST),
     message,
+    ...inertFields(message),
     cursor: word(entry.__CURSOR),
+  };
+}
+
+function inertFields(message: string): { readonly fields?: Readonly<Record<string, string>> } {
+  // A message of any size may come; fields are for those that a logger wrote.
+  const fields = Object.entries(message.length > 20_000 ? {} : fieldsOf(message));
+  if (fields.length === 0) return {};
+  return {
+    fields: Object.fromEntries(fields.map(([key, value]) => [inertLine(key, 60), inertLine(value, LONGEST_FIELD)])),
   };
 }
 

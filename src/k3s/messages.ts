@@ -130,3 +130,36 @@ export function severityOf(line: string): Severity {
   }
   return /^(panic|fatal error):/.test(line) ? 'error' : 'info';
 }
+
+const MOST_FIELDS = 24;
+/** What is shown elsewhere, or is the message itself. */
+const NOT_FIELDS = new Set(['level', 'msg', 'ts', 'time']);
+
+/**
+ * Key and value of a journal line: logrus' `key="value"`, etcd's zap JSON, klog's structured tail (facts 1.6). Values that are no text
+ * are given as JSON. As written: whoever keeps them makes them inert.
+ */
+export function fieldsOf(line: string): Record<string, string> {
+  const fields: Record<string, string> = {};
+  const add = (key: string, value: string): void => {
+    if (!NOT_FIELDS.has(key) && Object.keys(fields).length < MOST_FIELDS) fields[key] = value;
+  };
+  if (line.startsWith('{')) {
+    try {
+      const value: unknown = JSON.parse(line);
+      if (typeof value === 'object' && value !== null)
+        for (const [key, one] of Object.entries(value)) add(key, typeof one === 'string' ? one : JSON.stringify(one));
+    } catch {
+      // A line that was cut off is shown as it is.
+    }
+    return fields;
+  }
+  const klog = /^[IWEF]\d{4} [\d:.]+ +\d+ ([\w./-]+:\d+)\] (?:"(?:[^"\\]|\\.)*")?/.exec(line);
+  if (klog?.[1] !== undefined) add('at', klog[1]);
+  else if (!/^time="/.test(line)) return fields;
+  for (const [, key = '', quoted, bare] of line
+    .slice(klog?.[0].length ?? 0)
+    .matchAll(/(?:^|\s)([A-Za-z][\w.-]{0,60})=(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))/g))
+    add(key, quoted?.replace(/\\(["\\])/g, '$1') ?? bare ?? '');
+  return fields;
+}

@@ -1,6 +1,7 @@
 import { type PlannedPhase, planOf } from '../incident/plan.js';
 import { cellSpan, type IncidentState } from '../incident/state.js';
 import { HERE, type Scenario } from '../incident/step.js';
+import { verificationSummary } from '../incident/verification.js';
 
 /** What was done, when, how long it took and what was lost, as Markdown. */
 
@@ -13,6 +14,8 @@ export interface ReportInput {
   /** Facts only the scenario knows, as finished lines. */
   readonly lost: readonly string[];
   readonly left: readonly string[];
+  /** Times of drills as a chart, one line each. */
+  readonly drills: readonly string[];
   /** How many failures the cluster tolerates now, as a sentence. */
   readonly tolerance: string;
 }
@@ -26,7 +29,9 @@ export function reportMarkdown(input: ReportInput): string {
     ...summary(state, input),
     '',
     ...table('Steps', ['step', 'host', 'outcome', 'took', 'seen'], stepRows(plan)),
+    ...chart('Beside drills on this machine', input.drills),
     ...table('Gates', ['gate', 'confirmed', 'facts'], gateRows(state)),
+    ...verificationTable(state),
     ...list('What was lost', input.lost),
     ...list('What is left to do', input.left),
     ...list(
@@ -38,6 +43,10 @@ export function reportMarkdown(input: ReportInput): string {
     ...list(
       'Checklist',
       Object.entries(state.ticks).map(([item, tick]) => `${item}: ${tick.evidence}`),
+    ),
+    ...list(
+      'Notes',
+      state.notes.map((note) => `${note.text} (${clock(note.at)})`),
     ),
     ...table('Commands', ['time', 'host', 'exit', 'command'], commandRows(state)),
     `Record: ${input.events} events, chain head \`${input.head}\`.`,
@@ -80,6 +89,16 @@ function stepRows(plan: readonly PlannedPhase[]): string[][] {
   );
 }
 
+function verificationTable({ verification }: IncidentState): string[] {
+  if (verification === undefined) return [];
+  const rows = verification.rows.map((row) => [row.title, row.result, row.seen, row.next ?? '']);
+  return table(
+    `Verification: ${verificationSummary(verification)} (${clock(verification.at)})`,
+    ['check', 'result', 'seen', 'what to do'],
+    rows,
+  );
+}
+
 function gateRows(state: IncidentState): string[][] {
   return Object.entries(state.gates).map(([id, gate]) => [
     id,
@@ -103,6 +122,9 @@ function table(title: string, columns: readonly string[], rows: readonly (readon
   const row = (cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
   return [`## ${title}`, '', row(columns), row(columns.map(() => '---')), ...rows.map(row), ''];
 }
+
+const chart = (title: string, lines: readonly string[]): string[] =>
+  lines.length === 0 ? [] : [`## ${title}`, '', '```', ...lines, '```', ''];
 
 const list = (title: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : [`## ${title}`, '', ...lines.map((line) => `- ${line}`), ''];

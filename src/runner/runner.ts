@@ -6,6 +6,7 @@ import { fold, foldAll } from '../incident/fold.js';
 import { cellKey, contextOf, type IncidentState } from '../incident/state.js';
 import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { undoScenario } from '../incident/undo.js';
+import type { VerificationRow } from '../incident/verification.js';
 import { filesElsewhere, judgedAnew, lockedBy, mayHandOver, staleCells, suggestions } from './choices.js';
 import { type Decision, decide } from './decide.js';
 import { type GateAnswer, Gatekeeper } from './gatekeeper.js';
@@ -228,6 +229,11 @@ export class Runner {
   tick(item: string, how: 'seen' | 'word', evidence: string): void {
     this.#mustBeMine();
     this.#append({ type: 'ticked', item, how, evidence });
+  }
+
+  /** Keeps what a verification found. */
+  verified(rows: readonly VerificationRow[]): void {
+    this.#append({ type: 'verified', rows });
   }
 
   note(text: string): void {

@@ -1,7 +1,7 @@
 import type { JournalLine } from '../incident/journal.js';
 
 /** How many lines the screen keeps; the spool on disk keeps more. */
-export const KEPT_LINES = 5_000;
+export const KEPT_LINES = 10_000;
 
 /**
  * Merges new lines by time into those kept, oldest first. Lines of several hosts arrive a little out of order;

@@ -62,7 +62,22 @@ export interface ChecklistRow {
   readonly id: string;
   readonly title: string;
   readonly status: 'met' | 'unmet' | 'checking' | 'word-needed';
+  /** Seen by a probe, or the operator's word. */
+  readonly how: 'seen' | 'word';
   readonly evidence: string;
+  /** When the evidence was seen, milliseconds since the epoch. */
+  readonly at?: number;
+}
+
+export interface MaintenanceRow {
+  readonly id: string;
+  readonly title: string;
+  readonly every: 'weekly' | 'monthly' | 'quarterly';
+  readonly state: 'done' | 'overdue' | 'wrong';
+  readonly last: { readonly at: number; readonly by: string; readonly words: string } | undefined;
+  /** What is seen of it now. */
+  readonly seen: string | undefined;
+  readonly how: string;
 }
 
 export interface UnknownKey {
@@ -96,7 +111,13 @@ export interface ConsoleState {
   readonly triage: TriageView;
   readonly backups: BackupsView;
   readonly checklist: readonly ChecklistRow[];
+  /** The maintenance lists; empty for a practice cluster. */
+  readonly maintenance: readonly MaintenanceRow[];
+  /** The verification is being run just now; what it found is in the incident. */
+  readonly verifying: boolean;
   readonly journal: readonly JournalLine[];
+  /** Usual seconds of the scenario's steps, from drills on this machine; empty without any. */
+  readonly estimates: ReadonlyMap<string, number>;
   /** The catalogue by id. */
   readonly entries: ReadonlyMap<string, SymptomEntry>;
   readonly unknownKeys: readonly UnknownKey[];
@@ -127,7 +148,10 @@ export function createConsoleStore(cluster: Cluster, mode: ConsoleState['mode'],
     triage: { word: 'LOOKING', healthy: false, evidence: [], unknown: [], options: [] },
     backups: { state: 'loading' },
     checklist: [],
+    maintenance: [],
+    verifying: false,
     journal: [],
+    estimates: new Map(),
     entries: new Map(),
     unknownKeys: [],
     secretQuestion: undefined,

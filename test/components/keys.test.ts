@@ -48,7 +48,8 @@ function* situations(): Generator<Situation> {
               const live = { a: { facts: { reachable: !silent }, seenAt: 0, changedAt: 0 } };
               const unknownKeys = more ? [{ host: 'a', address: 'a', type: 't', fingerprint: 'f' }] : [];
               const state: ConsoleState = { ...base, incident: incident(payloads), attention, live, unknownKeys };
-              const view: ViewState = { ...initialView, focus, zoom: more, follow: !more };
+              const journal = { ...initialView.journal, at: more ? 7 : undefined, search: silent ? 'etcd' : '' };
+              const view: ViewState = { ...initialView, focus, zoom: more, journal };
               yield {
                 name: JSON.stringify({ mode, stage, attention: attention.kind, focus, silent, more }),
                 state,

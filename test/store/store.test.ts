@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JournalLine } from '../../src/incident/journal.js';
 import { appendLines, KEPT_LINES } from '../../src/store/journal-ring.js';
-import { initialView, PANES, reduceView, topDialog, type ViewAction } from '../../src/store/view.js';
+import { initialView, noFilter, PANES, reduceView, topDialog, type ViewAction } from '../../src/store/view.js';
 
 const line = (id: number, at: number, host = 'a'): JournalLine => ({
   id,
@@ -69,17 +69,16 @@ describe('what a person looks at', () => {
     expect(seen({ do: 'move', by: 1, count: 0 }).cursor.plan).toBe(0);
   });
 
-  test('scrolling up stops following, reaching the end begins it again', () => {
-    const up = seen({ do: 'scroll', by: 5, most: 100 });
-    expect(up).toMatchObject({ scrolled: 5, follow: false });
-    expect(reduceView(up, { do: 'scroll', by: -9, most: 100 })).toMatchObject({ scrolled: 0, follow: true });
-    expect(reduceView(up, { do: 'follow', on: true })).toMatchObject({ scrolled: 0, follow: true });
-    expect(seen({ do: 'scroll', by: 500, most: 100 }).scrolled).toBe(100);
+  test('standing on a line of the journal stops following it', () => {
+    const still = seen({ do: 'journal-at', line: 5 });
+    expect(still.journal.at).toBe(5);
+    expect(reduceView(still, { do: 'journal-at', line: undefined }).journal.at).toBeUndefined();
   });
 
-  test('one layer back: the top dialog, then the zoom, then the search', () => {
+  test('one layer back: the top dialog, then the zoom, the search, the filter', () => {
     let view = seen(
       { do: 'search', text: 'etcd' },
+      { do: 'filter', filter: { ...noFilter, level: 'error' } },
       { do: 'zoom' },
       { do: 'open', dialog: { kind: 'help' } },
       { do: 'open', dialog: { kind: 'quit' } },
@@ -88,10 +87,12 @@ describe('what a person looks at', () => {
     view = reduceView(view, { do: 'close' });
     expect(topDialog(view)?.kind).toBe('help');
     view = reduceView(view, { do: 'close' });
-    expect(view).toMatchObject({ dialogs: [], zoom: true, search: 'etcd' });
+    expect(view).toMatchObject({ dialogs: [], zoom: true, journal: { search: 'etcd' } });
     view = reduceView(view, { do: 'close' });
-    expect(view).toMatchObject({ zoom: false, search: 'etcd' });
-    expect(reduceView(view, { do: 'close' }).search).toBe('');
+    expect(view).toMatchObject({ zoom: false, journal: { search: 'etcd' } });
+    view = reduceView(view, { do: 'close' });
+    expect(view.journal).toMatchObject({ search: '', filter: { level: 'error' } });
+    expect(reduceView(view, { do: 'close' }).journal.filter).toBe(noFilter);
   });
 
   test('a gate that is overtaken goes, and nothing else with it', () => {

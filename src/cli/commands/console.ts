@@ -36,6 +36,7 @@ export async function openConsole(options: {
   observe: boolean;
   plain: boolean;
   fresh: boolean;
+  closed?(recordFile: string): void;
 }): Promise<number> {
   const { showConsole } = await import('../screen.js');
   return showConsole({ ...options, state: stateDir() });

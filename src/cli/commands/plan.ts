@@ -1,11 +1,10 @@
 import { EXIT, ProblemError } from '../../base/problem.js';
-import { fold } from '../../incident/fold.js';
-import { contextOf, type IncidentState } from '../../incident/state.js';
+import { contextOf } from '../../incident/state.js';
 import { HERE } from '../../incident/step.js';
 import { clusterOf } from '../cluster-of.js';
+import { lookedAtState } from '../looked-at.js';
 import { json, out } from '../output.js';
 import { planDocument, planMarkdown, planShell, planText } from '../plan-text.js';
-import { VERSION } from '../version.js';
 import { scenarios, suggestPrimary } from '../views.js';
 import { type InventoryOption, inventoryOf, lookOnce, newestOf } from './shared.js';
 
@@ -47,28 +46,14 @@ export async function planCommand(id: string, options: PlanOptions): Promise<num
     );
   }
   const facts = await lookOnce(inventory);
-  const opened = fold(undefined, {
-    type: 'run-opened',
-    seq: 1,
-    at: new Date().toISOString(),
-    mono: 0,
-    runId: 'RUN',
-    cluster,
-    operator: 'plan',
-    machine: '',
-    version: VERSION,
-    mode: inventory.drill ? 'drill' : 'live',
-  });
-  if (opened === undefined) return EXIT.bug;
   const silent = Object.entries(facts)
     .filter(([, one]) => !one.reachable)
     .map(([name]) => name);
   const servers = new Set(inventory.servers.map((one) => one.name));
-  const looked: IncidentState = {
-    ...opened,
-    facts,
-    choices: { fenced: silent.filter((name) => servers.has(name)), left: silent.filter((name) => !servers.has(name)) },
-  };
+  const looked = lookedAtState(inventory, facts, {
+    fenced: silent.filter((name) => servers.has(name)),
+    left: silent.filter((name) => !servers.has(name)),
+  });
   const primary = options.primary ?? suggestPrimary(contextOf(looked, HERE, 1, true));
   const snapshot = options.snapshot ?? (await newestOf(inventory));
   const document = planDocument(scenario, {

@@ -1,3 +1,4 @@
+import { dataText } from '../data.js';
 import { OLDER_VERSION_TEXT, VERSION_TEXT } from '../k3s/model.js';
 import { readOptions } from '../k3s/options.js';
 import { shortTime } from '../k3s/speak.js';
@@ -152,6 +153,16 @@ async function crictl(node: PracticeNode, run: Run): Promise<number> {
   return 3;
 }
 
+/** `k3s certificate check`: the recorded lines (`a-healthy`), all on standard error, with this host's name and the time of the cluster. */
+async function certificateCheck(node: PracticeNode, run: Run): Promise<number> {
+  const recorded = Date.parse('2026-11-22T10:14:49Z');
+  const text = dataText('certificate-check.txt').replaceAll('node-1', node.name);
+  await run.output.err(
+    text.replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, (time) => shortTime(node.now() + Date.parse(time) - recorded)),
+  );
+  return 0;
+}
+
 /** `k3s` with the subcommands a rescue uses. */
 export const k3s: Program = async (node, run) => {
   const [verb, ...rest] = run.argv.slice(1);
@@ -167,6 +178,8 @@ export const k3s: Program = async (node, run) => {
       return kubectl(node, { ...run, argv: ['kubectl', ...rest] });
     case 'crictl':
       return crictl(node, run);
+    case 'certificate':
+      return certificateCheck(node, run);
     case 'etcd-snapshot':
       return etcdSnapshot(node, run);
     default:

@@ -1,7 +1,7 @@
 import { dataText } from '../data.js';
 import type { Lineage } from '../k3s/ports.js';
 import type { PracticeNode } from '../node/node.js';
-import { type KubeObject, kindOf, listObjects, nodeObject, podObject } from './objects.js';
+import { type KubeObject, kindIn, kindOf, listObjects, nodeObject, podObject } from './objects.js';
 import { type Parsed, parseOptions, type Run } from './run.js';
 import { serverOn, servingApi } from './serving.js';
 import { objectTable } from './tables.js';
@@ -157,7 +157,7 @@ async function get(
   const named = [...(words[0]?.includes('/') ? [words[0].split('/')[1] ?? ''] : []), ...words.slice(1)];
   const found: KubeObject[] = [];
   for (const type of types) {
-    const kind = kindOf(type);
+    const kind = kindIn(lineage, type);
     if (kind === undefined) {
       await run.output.err(`error: the server doesn't have a resource type "${type}"\n`);
       return 1;

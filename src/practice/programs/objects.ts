@@ -41,6 +41,13 @@ const KINDS: readonly {
     namespaced: true,
   },
   { resource: 'services', kind: 'Service', apiVersion: 'v1', names: ['services', 'service', 'svc'], namespaced: true },
+  {
+    resource: 'endpointslices.discovery.k8s.io',
+    kind: 'EndpointSlice',
+    apiVersion: 'discovery.k8s.io/v1',
+    names: ['endpointslices', 'endpointslice'],
+    namespaced: true,
+  },
   { resource: 'endpoints', kind: 'Endpoints', apiVersion: 'v1', names: ['endpoints', 'ep'], namespaced: true },
   {
     resource: 'configmaps',
@@ -129,6 +136,17 @@ const KINDS: readonly {
 export function kindOf(word: string): (typeof KINDS)[number] | undefined {
   const plain = word.toLowerCase();
   return KINDS.find((kind) => kind.names.includes(plain) || kind.resource === plain);
+}
+
+/** A type of which only names are kept, where the history holds some: `clusterroles.rbac.authorization.k8s.io`. */
+export function kindIn(lineage: Lineage, word: string): (typeof KINDS)[number] | undefined {
+  const known = kindOf(word);
+  if (known !== undefined) return known;
+  const line = lineage.objects.find((one) => one.startsWith(`${word} `));
+  if (line === undefined) return undefined;
+  const group = word.includes('.') ? `${word.slice(word.indexOf('.') + 1)}/` : '';
+  const namespaced = !line.startsWith(`${word} /`);
+  return { resource: word, kind: word.split('.')[0] ?? word, apiVersion: `${group}v1`, names: [word], namespaced };
 }
 
 const iso = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
@@ -231,6 +249,8 @@ export function listObjects(
 function plainObject(kind: (typeof KINDS)[number], namespace: string, name: string): KubeObject {
   const metadata: Record<string, unknown> = { name, creationTimestamp: '2026-11-22T10:14:55Z' };
   if (namespace !== '') metadata.namespace = namespace;
+  if (kind.kind === 'EndpointSlice')
+    metadata.labels = { 'kubernetes.io/service-name': name.replace(/-[a-z0-9]{5}$/, '') };
   const more: Record<string, Record<string, unknown>> = {
     Namespace: { status: { phase: 'Active' } },
     PersistentVolume: {
@@ -238,7 +258,15 @@ function plainObject(kind: (typeof KINDS)[number], namespace: string, name: stri
       status: { phase: 'Bound' },
     },
     PersistentVolumeClaim: { spec: { accessModes: ['ReadWriteOnce'] }, status: { phase: 'Bound' } },
-    Service: { spec: { type: 'ClusterIP', ports: [{ port: 80, protocol: 'TCP' }] }, status: { loadBalancer: {} } },
+    Service: {
+      spec: {
+        type: 'ClusterIP',
+        ports: [{ port: 80, protocol: 'TCP' }],
+        ...(name === 'kubernetes' ? {} : { selector: { app: name } }),
+      },
+      status: { loadBalancer: {} },
+    },
+    EndpointSlice: { addressType: 'IPv4', endpoints: [{ addresses: ['10.42.0.7'], conditions: { ready: true } }] },
     Pod: {
       spec: {},
       status: { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable' }] },

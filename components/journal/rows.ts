@@ -1,0 +1,83 @@
+import type { JournalLine } from '../../src/incident/journal.js';
+import type { JournalFilter, JournalView } from '../../src/store/view.js';
+import { type LineTest, lineTest } from './filter.js';
+
+/** What the pane shows of the journal: the lines its filter lets through, repeated ones folded with a count. */
+
+export interface Row {
+  /** The latest of those folded into it. */
+  readonly line: JournalLine;
+  readonly first: JournalLine;
+  readonly count: number;
+}
+
+/** A line is folded into one of this many rows above it: several hosts say the same thing in turns. */
+const LOOK_BACK = 8;
+
+interface Building {
+  line: JournalLine;
+  first: JournalLine;
+  count: number;
+  key: string;
+}
+
+/** Oldest first. A repeated line stands where it came first, with its latest text. */
+export function foldLines(lines: readonly JournalLine[]): readonly Row[] {
+  const rows: Building[] = [];
+  for (const line of lines) {
+    const key = foldKey(line);
+    let at = rows.length - 1;
+    const end = Math.max(0, rows.length - LOOK_BACK);
+    while (at >= end && rows[at]?.key !== key) at -= 1;
+    const same = at >= end ? rows[at] : undefined;
+    if (same === undefined) rows.push({ line, first: line, count: 1, key });
+    else {
+      same.line = line;
+      same.count += 1;
+    }
+  }
+  return rows;
+}
+
+const KEYS = new WeakMap<JournalLine, string>();
+
+/** The same but for numbers that count, measure or name an attempt; names and addresses stay. */
+function foldKey(line: JournalLine): string {
+  const known = KEYS.get(line);
+  if (known !== undefined) return known;
+  const text = line.text.replace(/\b\d+(?:\.\d+)?(?:ms|µs|us|s|m)\b|\b\d{4,}\b|\b[0-9a-f]{8,}\b/g, '#');
+  const key = `${line.host} ${line.unit} ${line.severity} ${text}`;
+  KEYS.set(line, key);
+  return key;
+}
+
+export interface Rows {
+  /** The lines the filter lets through. */
+  readonly lines: readonly JournalLine[];
+  readonly rows: readonly Row[];
+  /** Why the filter's regular expression is not tried any more. */
+  readonly problem: string | undefined;
+}
+
+let tested: { filter: JournalFilter; test: LineTest } | undefined;
+let drawn: { lines: readonly JournalLine[]; filter: JournalFilter; rows: Rows } | undefined;
+
+/** The rows for a filter; made once for the same lines, since pane and keys ask for them in the same moment. */
+export function journalRows(lines: readonly JournalLine[], filter: JournalFilter): Rows {
+  if (drawn?.lines === lines && drawn.filter === filter) return drawn.rows;
+  if (tested?.filter !== filter) tested = { filter, test: lineTest(filter) };
+  const shown = tested.test.shown(lines);
+  drawn = { lines, filter, rows: { lines: shown, rows: foldLines(shown), problem: tested.test.problem } };
+  return drawn.rows;
+}
+
+/** Where the cursor stands; the last row while the end is followed. A line that is gone or filtered out leaves it at the nearest in time. */
+export function cursorOf(rows: readonly Row[], view: JournalView, lines: readonly JournalLine[]): number {
+  if (view.at === undefined) return rows.length - 1;
+  const exact = rows.findIndex((row) => row.first.id === view.at);
+  if (exact >= 0) return exact;
+  const line = lines.find((one) => one.id === view.at);
+  if (line === undefined) return 0;
+  const after = rows.findIndex((row) => row.first.at >= line.at);
+  return after < 0 ? rows.length - 1 : after;
+}

@@ -1,0 +1,42 @@
+import { serversIn } from '../../scenarios/steps/hosts.js';
+import { type Check, type CheckContext, rowOf, verification } from '../../scenarios/verification.js';
+import { systemClock } from '../base/clock.js';
+import { contextOf, type IncidentState } from '../incident/state.js';
+import { HERE } from '../incident/step.js';
+import type { VerificationRow } from '../incident/verification.js';
+import type { HostsPort } from '../runner/ports.js';
+
+/** Several checks at a time: each is one or a few questions to the API. */
+const AT_ONCE = 3;
+
+/** The server that is asked: the restored one, else the first whose API answers; undefined when none does. */
+export function verifiable(state: IncidentState): string | undefined {
+  const context = contextOf(state, HERE, 1, true);
+  const ready = serversIn(context).filter((name) => context.facts(name).apiReady === true);
+  const { primary } = state.choices;
+  return primary !== undefined && ready.includes(primary) ? primary : ready[0];
+}
+
+/** Runs every check against one server and the hosts they name; only looks. */
+export async function verifyCluster(
+  state: IncidentState,
+  server: string,
+  hosts: HostsPort,
+  signal: AbortSignal,
+): Promise<VerificationRow[]> {
+  const seen: CheckContext = { context: contextOf(state, server, 1, true), state, now: systemClock.now() };
+  const rows = new Map<Check, VerificationRow>();
+  const waiting = [...verification];
+  const work = async (): Promise<void> => {
+    for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
+      const answers = [];
+      for (const command of check.ask(seen)) {
+        signal.throwIfAborted();
+        answers.push(await hosts.exec(command.on ?? server, command, signal));
+      }
+      rows.set(check, rowOf(check, answers, seen));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return verification.flatMap((check) => rows.get(check) ?? []);
+}
