@@ -9,6 +9,7 @@ import { deliver } from './steps/deliver.js';
 import { fetchAndProve, identityCheck, provenBackup } from './steps/fetch.js';
 import { outside, outsiders, serverOptions, unaccounted, unfit } from './steps/fitness.js';
 import { agentsIn, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
+import { fetchProgramForPeers, freshChecks, installOnPeer, installsOn } from './steps/install.js';
 import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
 import { reset } from './steps/reset.js';
 import { saveServers } from './steps/save.js';
@@ -90,11 +91,14 @@ const gates: readonly GateSpec[] = [
     title: 'Release the other servers and the agents',
     typed: (context) => context.cluster.name,
     does: (context) =>
-      `moves the old data of ${peersOf(context).join(', ') || 'no server'} aside, lets them join ${primaryName(context)} one by one, restarts ${agentsIn(context).length} agents`,
+      `moves the old data of ${peersOf(context).join(', ') || 'no server'} aside, lets them join ${primaryName(context)} one by one, restarts ${agentsIn(context).length} agents${installsOn(context)}`,
     loses: () => 'the way back: after this the restored cluster is the only one',
     keeps: (context) => `server/db/etcd.pre-rejoin-${context.runId} on each of them`,
     undo: 'none: this is the point of no return',
-    checks: (context) => peersOf(context).flatMap((host) => [tokenCheck(host), caCheck(host)]),
+    checks: (context) => [
+      ...peersOf(context).flatMap((host) => [tokenCheck(host), caCheck(host)]),
+      ...freshChecks(context),
+    ],
   },
   cleanupGate,
 ];
@@ -158,12 +162,13 @@ export const fullRestore: Scenario = {
       order: () => 'one-by-one',
       steps: [reset, startPrimary, verifyPrimary],
     },
+    { id: 'program', title: 'Bring K3s', hosts: () => [HERE], order: () => 'together', steps: [fetchProgramForPeers] },
     {
       id: 'peers',
       title: 'The other servers, one by one',
       hosts: peersOf,
       order: () => 'one-by-one',
-      steps: [moveAside, rejoin, becomeVoter],
+      steps: [moveAside, installOnPeer, rejoin, becomeVoter],
     },
     { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
     { id: 'workers', title: 'Workers', hosts: agentsIn, order: () => ({ batches: 5 }), steps: [restartAgents] },

@@ -7,6 +7,7 @@ import { KEEPS_DATA, mountCheck, roomCheck } from './steps/checks.js';
 import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
 import { outside, outsiders, serverOptions, unaccounted, unfit } from './steps/fitness.js';
 import { agentsIn, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
+import { fetchProgramForPeers, freshChecks, installOnPeer, installsOn } from './steps/install.js';
 import { failed, yes } from './steps/judge.js';
 import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
 import { resetMembership } from './steps/reset.js';
@@ -126,11 +127,14 @@ const gates: readonly GateSpec[] = [
     title: 'Let the other servers join again',
     typed: (context) => context.cluster.name,
     does: (context) =>
-      `moves the old data of ${peersOf(context).join(', ') || 'no server'} aside and lets them join ${primaryName(context)} one by one`,
+      `moves the old data of ${peersOf(context).join(', ') || 'no server'} aside and lets them join ${primaryName(context)} one by one${installsOn(context)}`,
     loses: () => 'the way back: after this the surviving server’s cluster is the only one',
     keeps: (context) => `server/db/etcd.pre-rejoin-${context.runId} on each of them`,
     undo: 'none: this is the point of no return',
-    checks: (context) => peersOf(context).flatMap((host) => [ownTokenCheck(host), sameCaCheck(host)]),
+    checks: (context) => [
+      ...peersOf(context).flatMap((host) => [ownTokenCheck(host), sameCaCheck(host)]),
+      ...freshChecks(context),
+    ],
   },
   cleanupGate,
 ];
@@ -210,12 +214,13 @@ export const quorumLoss: Scenario = {
       order: () => 'one-by-one',
       steps: [resetMembership, { ...startPrimary, title: 'Start the surviving server' }, verifyPrimary],
     },
+    { id: 'program', title: 'Bring K3s', hosts: () => [HERE], order: () => 'together', steps: [fetchProgramForPeers] },
     {
       id: 'peers',
       title: 'The other servers, one by one',
       hosts: peersOf,
       order: () => 'one-by-one',
-      steps: [moveAside, { ...rejoin, title: 'Let it join the surviving server' }, becomeVoter],
+      steps: [moveAside, installOnPeer, { ...rejoin, title: 'Let it join the surviving server' }, becomeVoter],
     },
     { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
     {

@@ -4,8 +4,8 @@ import { type GateSpec, HERE, type Scenario, type Step, type StepContext, type W
 import { mountCheck } from './steps/checks.js';
 import { forgetUnits, freshSnapshot, removeOverrides } from './steps/cleanup.js';
 import { outside, serverOptions } from './steps/fitness.js';
-import { onlyPrimary, primaryName } from './steps/hosts.js';
-import { architectureCheck, fetchProgram, installK3s, isFresh } from './steps/install.js';
+import { isFresh, onlyPrimary, primaryName } from './steps/hosts.js';
+import { architectureCheck, fetchProgram, installK3s } from './steps/install.js';
 import {
   memberReady,
   removeMember,
@@ -27,6 +27,11 @@ import { stopServers } from './steps/stop.js';
  */
 
 const healthy = (facts: HostFacts): boolean => facts.reachable && facts.etcd?.healthy === true;
+
+const votersOf = (facts: HostFacts): number | undefined => {
+  const voters = facts.members?.filter((member) => !member.learner).length ?? 0;
+  return voters === 0 ? undefined : voters;
+};
 
 /** The healthy server through which the cluster is asked and changed, and which the target joins. */
 function suggestHelper(context: StepContext): string | undefined {
@@ -203,7 +208,9 @@ export const singleNode: Scenario = {
   missing: (context) => {
     const servers = namesOf(context.cluster, 'server');
     const well = servers.filter((name) => healthy(context.facts(name)));
-    const majority = Math.floor(servers.length / 2) + 1;
+    // A cluster counts its own voters: after a reset it may be one alone, and has quorum.
+    const voters = Math.min(...well.map((name) => votersOf(context.facts(name)) ?? servers.length), servers.length);
+    const majority = Math.floor(voters / 2) + 1;
     if (well.length < majority)
       return [
         `${well.length} of ${servers.length} servers have a healthy etcd, ${majority} are needed for this plan: choose Quorum loss or Full restore.`,

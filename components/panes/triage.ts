@@ -24,20 +24,19 @@ export function triageLines(state: ConsoleState, width: number, cursor: number, 
     );
     const marked =
       focused && chosen === undefined && index === cursor ? row.map((one) => ({ ...one, inverse: true })) : row;
+    // Once one is chosen, what is still missing for it matters more than the others.
+    if (chosen !== undefined) return [marked];
     const lost = option.loses === undefined || option.against !== undefined ? '' : ` Loses ${option.loses}.`;
     return [marked, ...labelled('', `${option.against ?? option.when}${lost}`, width, 5, 'dim')];
   });
-  return [
-    ...options,
-    [],
+  const why = [
     ...(triage.advice === undefined ? [] : labelled('do', triage.advice, width, 9, 'accent')),
     ...labelled('why', triage.evidence[0] ?? 'looking at the hosts', width, 9),
     ...triage.evidence.slice(1).flatMap((text) => labelled('', text, width, 9)),
     ...triage.unknown.flatMap((text, index) => labelled(index === 0 ? 'unknown' : '', text, width, 9, 'warn')),
-    ...choiceLines(state, width),
-    ...overdue(state, width),
-    ...missing.flatMap((text) => labelled('missing', text, width, 9, 'warn')),
   ];
+  const open = missing.flatMap((text) => labelled('missing', text, width, 9, 'warn'));
+  return [...options, ...choiceLines(state, width), ...open, [], ...why, ...overdue(state, width)];
 }
 
 const WORD = { primary: 'on', target: 'failed', way: 'way', snapshot: 'from' } as const;

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../src/incident/json.js';
 import { type Loss, lossText } from '../../src/incident/loss.js';
 import { HERE, type Step, type StepContext } from '../../src/incident/step.js';
-import { pathsOf, serversIn } from './hosts.js';
+import { neededK3s, pathsOf, serversIn } from './hosts.js';
 import { at, minutes, no, seconds, yes } from './judge.js';
 
 /** Servers with a database of their own, the one written last first. */
@@ -38,7 +38,7 @@ export const compareLoss: Step = {
   dependsOn: ['snapshot'],
   when: (context) => {
     if (context.endedAt('compare', HERE) !== undefined) return { run: 'yes' };
-    if (serversIn(context).some((name) => context.endedAt('save', name) === undefined))
+    if (serversIn(context).some((name) => !neededK3s(context, name) && context.endedAt('save', name) === undefined))
       return { run: 'not-known-yet', because: 'the servers are stopped and saved first' };
     return candidates(context).length === 0
       ? { run: 'no', because: 'no server has a database to compare the backup with' }

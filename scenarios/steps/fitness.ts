@@ -4,14 +4,20 @@ import { agentsIn, serversIn } from './hosts.js';
 
 /** Which hosts a plan can be carried out on, and why not. */
 
+/** A fresh server that joins another one is given that one's K3s; nobody can give it to the first. */
+function getsK3s(context: StepContext, host: string): boolean {
+  const { primary } = context.choices;
+  const joins = namesOf(context.cluster, 'server').includes(host) && primary !== undefined && host !== primary;
+  return joins && context.facts(primary).service !== undefined;
+}
+
 /** Why the plan cannot be carried out on a host at all, server or agent. */
 export function notManaged(context: StepContext, host: string): string[] {
   const facts = context.facts(host);
   if (!facts.reachable) return [];
   if (facts.init === 'other') return [`${host} does not run systemd: this plan cannot be carried out there.`];
-  return facts.service === undefined
-    ? [`K3s is not installed on ${host}: install it, or leave ${host} out with a reason.`]
-    : [];
+  if (facts.service !== undefined || getsK3s(context, host)) return [];
+  return [`K3s is not installed on ${host}: install it without starting it, or leave ${host} out with a reason.`];
 }
 
 /** Why a server cannot take part, neither as the primary nor as one that joins it. */

@@ -1,5 +1,5 @@
 import { hostOf, namesOf } from '../../src/incident/cluster.js';
-import type { StepContext } from '../../src/incident/step.js';
+import type { StepContext, When } from '../../src/incident/step.js';
 import { k3sRun } from '../../src/k3s/ask.js';
 import { type K3sPaths, k3sPaths } from '../../src/k3s/paths.js';
 
@@ -49,3 +49,18 @@ export const k3sTools = (context: StepContext, host = context.host): string[] =>
 
 export const nodeNameOf = (context: StepContext, host: string): string =>
   context.facts(host).service?.nodeName ?? hostOf(context.cluster, host).nodeName;
+
+/** The step that installs K3s on a server that has none. */
+export const INSTALL = 'install';
+
+/** A server that answers and has no K3s. */
+export const isFresh = (context: StepContext, host: string): boolean =>
+  context.facts(host).reachable && context.facts(host).service === undefined;
+
+/** Whether a server had no K3s when it was its turn; what the plan itself installs does not change that. */
+export const neededK3s = (context: StepContext, host: string): boolean =>
+  isFresh(context, host) || context.known(INSTALL, 'fresh', host) === true;
+
+/** For steps that are about the K3s that was there before. */
+export const whereInstalled = (context: StepContext): When =>
+  neededK3s(context, context.host) ? { run: 'no', because: 'K3s is not installed there' } : { run: 'yes' };

@@ -2,8 +2,9 @@ import { act, look, type PutCommand } from '../../src/incident/command.js';
 import { type GateCheck, HERE, type Step, type StepContext } from '../../src/incident/step.js';
 import { showUnit, statFile } from '../../src/k3s/ask.js';
 import { serverUnitText } from '../../src/k3s/install.js';
+import { DEFAULT_DATA_DIR } from '../../src/k3s/paths.js';
 import { parseUnit } from '../../src/k3s/systemd.js';
-import { k3sProgram, nodeAddress, nodeNameOf, pathsOf } from './hosts.js';
+import { INSTALL, isFresh, k3sProgram, neededK3s, nodeAddress, nodeNameOf, pathsOf, peersOf } from './hosts.js';
 import { at, bytes, failed, minutes, no, seconds, silence, yes } from './judge.js';
 import { joinUrl } from './rejoin.js';
 
@@ -13,10 +14,6 @@ const input = (context: StepContext) => {
   const from = context.choices.primary ?? '';
   return { from, path: k3sProgram(context, from) };
 };
-
-/** A server that answers and has no K3s. */
-export const isFresh = (context: StepContext, host: string): boolean =>
-  context.facts(host).reachable && context.facts(host).service === undefined;
 
 export const fetchProgram: Step = {
   id: 'k3s-program',
@@ -50,6 +47,7 @@ function placed(context: StepContext): PutCommand[] {
     server: joinUrl(context),
     nodeName: nodeNameOf(context, context.host),
     nodeIp: nodeAddress(context, context.host),
+    ...(paths.dataDir === DEFAULT_DATA_DIR ? {} : { dataDir: paths.dataDir }),
   };
   const put = (path: string, mode: number, content: PutCommand['content']): PutCommand => ({
     kind: 'put',
@@ -74,7 +72,7 @@ function placed(context: StepContext): PutCommand[] {
 }
 
 export const installK3s: Step = {
-  id: 'install',
+  id: INSTALL,
   title: 'Install K3s, without starting it',
   runbook: 'Scenario 1, step 3: re-install K3s on the replacement node with the same configuration',
   effect: 'change',
@@ -148,3 +146,34 @@ export const architectureCheck = (host: string): GateCheck => ({
     },
   },
 });
+
+/** Peers that have no K3s yet, in words for a gate; empty where all have it. */
+export function installsOn(context: StepContext): string {
+  const fresh = peersOf(context).filter((host) => isFresh(context, host));
+  return fresh.length === 0
+    ? ''
+    : `; installs on ${fresh.join(', ')} the K3s of ${context.choices.primary} with its settings`;
+}
+
+/** A fresh peer has to be of the same architecture. */
+export const freshChecks = (context: StepContext): GateCheck[] =>
+  peersOf(context)
+    .filter((host) => isFresh(context, host))
+    .map(architectureCheck);
+
+/** For scenarios whose peers may be fresh: those are given K3s before they join; the others are left as they are. */
+export const fetchProgramForPeers: Step = {
+  ...fetchProgram,
+  when: (context) =>
+    peersOf(context).some((host) => neededK3s(context, host))
+      ? { run: 'yes' }
+      : { run: 'no', because: 'every server has K3s' },
+};
+
+export const installOnPeer: Step = {
+  ...installK3s,
+  gate: 'release',
+  remembers: () => ({ fresh: true }),
+  when: (context) =>
+    neededK3s(context, context.host) ? { run: 'yes' } : { run: 'no', because: 'K3s is installed there' },
+};

@@ -5,7 +5,7 @@ import { parseDf } from '../../src/k3s/listing.js';
 import { unitEnvFiles } from '../../src/k3s/paths.js';
 import { JOURNAL_NAME, RECEIPT_WRAPPER, systemdWord } from '../../src/k3s/reset.js';
 import { runDir, SAVE_SCRIPT } from '../../src/k3s/scripts.js';
-import { pathsOf } from './hosts.js';
+import { pathsOf, whereInstalled } from './hosts.js';
 import { at, bytes, failed, minutes, seconds, silence, unknown, yes } from './judge.js';
 import { askUnit, attemptDir, isJudgement, readUnit, unitName, wrapperPath } from './unit.js';
 
@@ -34,6 +34,7 @@ export const saveServers: Step = {
   effect: 'change',
   why: 'A reset with a wrong token rewrites token and credentials, and K3s moves the database before it looks at the snapshot. This copy is the way back.',
   gate: 'stop',
+  when: whereInstalled,
   done: {
     ask: (context) => [...askUnit(context, 'save'), look(diskFree('/var/lib')), look(diskUsed(pathsOf(context).etcd))],
     judge: (answers, context) => {

@@ -4,7 +4,7 @@ import { heldPorts, showUnit, statFile, stoppedQuestions } from '../../src/k3s/a
 import { k3sServers, parseListeners, parseProcesses } from '../../src/k3s/listing.js';
 import { holdDropInText } from '../../src/k3s/paths.js';
 import { parseUnit } from '../../src/k3s/systemd.js';
-import { pathsOf } from './hosts.js';
+import { pathsOf, whereInstalled } from './hosts.js';
 import { at, failed, minutes, no, seconds, silence, yes } from './judge.js';
 
 /** Stopped means: unit inactive, nobody on 6443, 6444, 2379, 2380, no `k3s server` of anybody's; held means: it cannot start (R53). */
@@ -85,6 +85,7 @@ export const stopServers: Step = {
   effect: 'change',
   why: 'A peer that still runs, or starts in between, forms the old cluster again beside the restored one, and both look healthy. `systemctl disable` does not prevent that: a hold does.',
   gate: 'stop',
+  when: whereInstalled,
   done: stoppedAndHeld,
   // The hold comes first, so that nothing can start again between stop and hold.
   run: (context) => [

@@ -83,8 +83,6 @@ class AutoOperator {
         'every host to be looked at',
       );
       await this.#until(() => session.store.getState().backups.state !== 'loading', 'the catalogue');
-      const { backups } = session.store.getState();
-      if (backups.state === 'failed') return `${backups.what} ${backups.next}`;
       this.#attestSilent();
       const refused = intents.chooseScenario(scenario);
       if (refused !== undefined) return refused;
@@ -120,6 +118,8 @@ class AutoOperator {
   async #proven(): Promise<string | undefined> {
     const { runner } = this.#options.session;
     if (runner.scenario?.backup !== 'restored') return undefined;
+    const { backups } = this.#options.session.store.getState();
+    if (backups.state === 'failed') return `${backups.what} ${backups.next}`;
     await this.#until(() => this.#proof() !== 'running', 'the proof');
     return this.#proof() === 'failed' ? runner.state.cells[`fetch@${HERE}`]?.trouble?.what : undefined;
   }

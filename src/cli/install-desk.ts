@@ -95,9 +95,11 @@ export class InstallDesk implements TasksPort {
         next: `Look for ${kept} on ${content.from}, then retry.`,
       });
     }
-    const { server, nodeName, nodeIp } = content;
+    const { server, nodeName, nodeIp, dataDir } = content;
     try {
-      return Buffer.from(configForPeer({ configs, server, token, nodeName, nodeIp }));
+      return Buffer.from(
+        configForPeer({ configs, server, token, nodeName, nodeIp, ...(dataDir === undefined ? {} : { dataDir }) }),
+      );
     } catch (error) {
       throw new ProblemError({
         id: 'config-unreadable',

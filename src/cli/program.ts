@@ -47,11 +47,16 @@ export async function run(argv: readonly string[]): Promise<number> {
     .command('plan')
     .argument('<scenario>', 'e.g. full-restore')
     .description('every command on every host, nothing executed')
-    .option('--primary <host>', 'server to restore on')
+    .option('--primary <host>', 'server to restore on, whose data is kept, or through which it is done')
+    .option('--target <host>', 'server that failed (single-node)')
+    .option('--way <way>', 'what is done with it: start, rejoin, install or remove (single-node)')
     .option('--snapshot <name>', 'backup to restore')
     .option('--format <format>', 'text, markdown, shell or json', 'text')
     .option('--json', 'the same as --format json', false)
-    .addHelpText('after', '\nExample:\n  blackstart plan full-restore --format markdown > plan.md')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blackstart plan full-restore --format markdown > plan.md\n  blackstart plan quorum-loss\n  blackstart plan single-node --target master-3 --way rejoin',
+    )
     .action(async (scenario: string, options) => {
       code = await (await import('./commands/plan.js')).planCommand(scenario, { ...options, ...program.opts() });
     });

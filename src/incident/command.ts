@@ -43,6 +43,8 @@ export interface MadeContent {
   readonly server: string;
   readonly nodeName: string;
   readonly nodeIp: string;
+  /** Where the new one keeps its data, where that is not K3s' default. */
+  readonly dataDir?: string;
 }
 
 /** How content that is made when it is sent is shown. */

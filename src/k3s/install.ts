@@ -23,6 +23,7 @@ export const OF_ONE_HOST = [
   'token',
   'token-file',
   'with-node-id',
+  'data-dir',
 ] as const;
 const ENV_OF_ONE_HOST =
   /^(K3S_NODE_NAME|K3S_URL|K3S_TOKEN|K3S_TOKEN_FILE|K3S_CLUSTER_INIT|K3S_CLUSTER_RESET|K3S_AGENT_TOKEN_FILE)$/;
@@ -79,6 +80,8 @@ export interface PeerConfig {
   readonly nodeName: string;
   /** The address of the new server, where its peers name theirs. */
   readonly nodeIp: string;
+  /** Where it keeps its data, where that is not K3s' default. */
+  readonly dataDir?: string;
 }
 
 /**
@@ -86,7 +89,7 @@ export interface PeerConfig {
  * the peer's own is left out.
  * @throws Error naming the file that is no list of settings
  */
-export function configForPeer({ configs, server, token, nodeName, nodeIp }: PeerConfig): string {
+export function configForPeer({ configs, server, token, nodeName, nodeIp, dataDir }: PeerConfig): string {
   const settings = new Map<string, unknown>();
   const own = new Set<string>(OF_ONE_HOST);
   let namesAddress = false;
@@ -108,6 +111,7 @@ export function configForPeer({ configs, server, token, nodeName, nodeIp }: Peer
     token,
     'node-name': nodeName,
     ...(namesAddress ? { 'node-ip': nodeIp } : {}),
+    ...(dataDir === undefined ? {} : { 'data-dir': dataDir }),
     ...Object.fromEntries(settings),
   });
 }

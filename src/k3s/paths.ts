@@ -1,3 +1,6 @@
+/** Where K3s keeps its data unless it is told otherwise (facts 2.1). */
+export const DEFAULT_DATA_DIR = '/var/lib/rancher/k3s';
+
 /** Where K3s keeps things on a host (facts 2.1). */
 export interface K3sPaths {
   /** `--data-dir`, default `/var/lib/rancher/k3s`. */

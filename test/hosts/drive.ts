@@ -3,9 +3,9 @@ import { sessionIntents } from '../../src/cli/intents.js';
 import { Session } from '../../src/cli/session.js';
 import { loadInventory } from '../../src/inventory/load.js';
 
-/** The program under test, played by its own drill operator over the lab's inventory: `drive.js INVENTORY STATE`. Prints the result as JSON. */
+/** The program under test, played by its own drill operator over the lab's inventory: `drive.js INVENTORY STATE [SCENARIO]`. Prints the result as JSON. */
 
-const [file = '', state = ''] = process.argv.slice(2);
+const [file = '', state = '', scenario = 'full-restore'] = process.argv.slice(2);
 const session = new Session({
   inventory: await loadInventory({ file }),
   state,
@@ -18,7 +18,7 @@ try {
   const { result } = await playDrill({
     session,
     intents: sessionIntents(session, () => undefined),
-    scenario: 'full-restore',
+    scenario,
     seed: 1,
     signal: new AbortController().signal,
     say: (line) => void process.stderr.write(`${line}\n`),

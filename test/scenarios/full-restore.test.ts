@@ -178,7 +178,6 @@ describe('what cannot be restored is refused before anything changes', () => {
 
   test.each([
     ['sqlite', /node-1 uses SQLite/],
-    ['not-installed', /K3s is not installed on node-2/],
     ['openrc', /node-1 does not run systemd/],
   ] as const)('%s', async (fault, why) => {
     await begun([fault]);
@@ -220,6 +219,21 @@ describe('what cannot be restored is refused before anything changes', () => {
     const shown = rig.events.filter((event) => event.type === 'gate-shown' && event.gate === 'reset');
     expect(shown.at(-1)).toMatchObject({ typed: 'v1.32.1+k3s1' });
     expect(shown.flatMap((event) => (event.type === 'gate-shown' ? event.facts : [])).join()).toContain('OLDER');
+  });
+
+  test('a fresh server is given the K3s of the restored one before it joins', async () => {
+    await begun(['not-installed']);
+    await recovers(3);
+    expect(cell('install', 'node-2')?.status).toBe('done');
+    expect(cell('install', 'node-3')).toBeUndefined();
+    expect(await out('node-2', 'cat /etc/rancher/k3s/config.yaml')).toContain('server: https://10.77.0.11:6443');
+    expect(await out('node-2', 'systemctl is-enabled k3s')).toBe('enabled\n');
+  });
+
+  test('a fresh server cannot be the one that is restored on: it has nobody to get K3s from', async () => {
+    await begun(['not-installed']);
+    rig.runner.choose('primary', 'node-2');
+    expect(() => rig.runner.begin()).toThrow(/K3s is not installed on node-2/);
   });
 
   test('a server without K3s can be left out', async () => {

@@ -101,7 +101,7 @@ export class Fabric implements EtcdPort {
         image,
         nodes: old.nodes.map((node) => ({ ...node, annotations: { ...node.annotations } })),
         pods: [...old.pods],
-        revision: (current ? old.revision : contentOf(image).revision) + 4,
+        revision: this.revisionIn(dir, old) + 4,
       });
       return this.#writeWal(dir, { lineage: id, member: from.wal.member }, image);
     }
@@ -122,6 +122,13 @@ export class Fabric implements EtcdPort {
       nodes: from.kind === 'restore' ? restoredNodes(image, now) : [],
     });
     return this.#writeWal(dir, { lineage: id, member: own }, from.kind === 'restore' ? from.image : undefined);
+  }
+
+  /** The revision of a member's own data: that of its history, unless it fell behind. */
+  revisionIn(dir: string, lineage: Lineage): number {
+    const db = `${dir}/member/snap/db`;
+    const own = this.files().exists(db) ? contentOf(this.files().read(db)).revision : 1;
+    return own === contentOf(lineage.image).revision ? lineage.revision : own;
   }
 
   join(dir: string, name: string, ip: string, lineageId: string): WalRecord {

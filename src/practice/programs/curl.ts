@@ -100,9 +100,11 @@ function etcdHealth(node: PracticeNode, path: string, query: string): Answer | S
   }
   if (path === '/metrics') {
     const size = lineage?.image.length ?? 0;
+    const revision =
+      lineage === undefined ? 0 : node.etcd.revisionIn(`${k3s?.options.dataDir}/server/db/etcd`, lineage);
     return {
       code: 200,
-      body: `# TYPE etcd_server_has_leader gauge\netcd_server_has_leader ${led ? 1 : 0}\netcd_server_is_learner ${learner ? 1 : 0}\netcd_server_quota_backend_bytes 2.147483648e+09\netcd_mvcc_db_total_size_in_bytes ${size}\netcd_mvcc_db_total_size_in_use_in_bytes ${size}\netcd_debugging_mvcc_current_revision ${lineage?.revision ?? 0}\netcd_server_proposals_applied_total ${(lineage?.revision ?? 0) + 201}\n`,
+      body: `# TYPE etcd_server_has_leader gauge\netcd_server_has_leader ${led ? 1 : 0}\netcd_server_is_learner ${learner ? 1 : 0}\netcd_server_quota_backend_bytes 2.147483648e+09\netcd_mvcc_db_total_size_in_bytes ${size}\netcd_mvcc_db_total_size_in_use_in_bytes ${size}\netcd_debugging_mvcc_current_revision ${revision}\netcd_server_proposals_applied_total ${revision + 201}\n`,
     };
   }
   return { code: 404, body: '404 page not found\n' };

@@ -17,10 +17,10 @@ export interface Drive {
   readonly ended: Promise<Driven>;
 }
 
-/** Plays Full restore over an inventory with the built program, in this namespace. */
-export function drive(lab: Lab, inventory: string): Drive {
+/** Plays a scenario over an inventory with the built program, in this namespace. */
+export function drive(lab: Lab, inventory: string, scenario = 'full-restore'): Drive {
   const entry = `${process.env.BLACKSTART_COMPILED}/test/hosts/drive.js`;
-  const child = spawn(process.execPath, [entry, inventory, `${lab.home}/state`], {
+  const child = spawn(process.execPath, [entry, inventory, `${lab.home}/state`, scenario], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH ?? '', HOME: lab.home },
   });

@@ -50,6 +50,10 @@ export class Gateway {
     return (await this.#ask('/v3/cluster/member/promote', { ID: BigInt(`0x${id}`).toString() })) !== undefined;
   }
 
+  removeMember(id: string): Promise<unknown> {
+    return this.#ask('/v3/cluster/member/remove', { ID: BigInt(`0x${id}`).toString() });
+  }
+
   async keys(prefix: string): Promise<string[] | undefined> {
     const said = await this.#ask<{ kvs?: { key: string }[] }>('/v3/kv/range', {
       key: base64(prefix),

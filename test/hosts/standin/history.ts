@@ -54,6 +54,8 @@ export class History implements Lineage {
   apiSince = 0;
   readonly #self: string;
   #written = new Map<string, string>();
+  /** Nodes as etcd had them last. */
+  #known = new Set<string>();
 
   constructor(
     wal: WalRecord,
@@ -121,6 +123,7 @@ export class History implements Lineage {
     }
     if (own !== undefined) found.set(own.name, own);
     this.nodes = [...found.values()];
+    this.#known = new Set(found.keys());
   }
 
   #takePods(stored: ReadonlyMap<string, string>): void {
@@ -133,6 +136,12 @@ export class History implements Lineage {
   async push(gateway: Gateway, self: string): Promise<void> {
     const own = this.nodes.find((one) => one.name === self);
     if (own !== undefined) await gateway.put(`${NODES}${self}`, JSON.stringify(own));
+    for (const id of this.removed.splice(0)) await gateway.removeMember(id);
+    for (const name of this.#known) {
+      if (this.nodes.some((one) => one.name === name)) continue;
+      await gateway.remove(`${NODES}${name}`);
+      await gateway.remove(`/registry/minions/${name}`);
+    }
     const there = new Set(this.pods.map(podKey));
     for (const pod of this.pods) {
       if (this.#written.has(podKey(pod))) continue;
