@@ -1,10 +1,11 @@
 import { namesOf } from '../src/incident/cluster.js';
 import type { HostFacts } from '../src/incident/facts.js';
 import { type GateSpec, HERE, type Scenario, type Step, type StepContext, type When } from '../src/incident/step.js';
+import { urlHost } from '../src/k3s/health.js';
 import { mountCheck } from './steps/checks.js';
 import { forgetUnits, freshSnapshot, removeOverrides } from './steps/cleanup.js';
 import { outside, serverOptions } from './steps/fitness.js';
-import { isFresh, onlyPrimary, primaryName } from './steps/hosts.js';
+import { agentsIn, isFresh, nodeAddress, onlyPrimary, primaryName } from './steps/hosts.js';
 import { architectureCheck, fetchProgram, installK3s } from './steps/install.js';
 import {
   memberReady,
@@ -17,7 +18,7 @@ import {
   type Way,
   wayOf,
 } from './steps/member.js';
-import { becomeVoter, moveAside, rejoin } from './steps/rejoin.js';
+import { becomeVoter, joinUrl, moveAside, rejoin } from './steps/rejoin.js';
 import { saveServers } from './steps/save.js';
 import { stopServers } from './steps/stop.js';
 
@@ -92,6 +93,18 @@ const DOES: Readonly<Record<Way, (target: string, helper: string) => string>> = 
   remove: (name) => `nothing on ${name}`,
 };
 
+/** Agents that name the server that goes: they work on through those they know, and find none after their next restart. */
+function leftAlone(context: StepContext): string {
+  const gone = nodeAddress(context, targetName(context));
+  const agents = agentsIn(context).filter((name) => {
+    const url = context.facts(name).service?.serverUrl?.url;
+    return url !== undefined && urlHost(url) === gone;
+  });
+  return agents.length === 0
+    ? ''
+    : `. ${agents.join(', ')} name it as their server: give them another (server: ${joinUrl(context)})`;
+}
+
 const gates: readonly GateSpec[] = [
   {
     id: 'stop',
@@ -111,7 +124,7 @@ const gates: readonly GateSpec[] = [
       `deletes the Node ${targetName(context)} and with it its etcd member${wayOf(context) === 'rejoin' ? '; moves its database aside' : ''}`,
     loses: (context) =>
       wayOf(context) === 'remove'
-        ? `the place of ${targetName(context)} in the cluster; labels and taints given to its Node by hand`
+        ? `the place of ${targetName(context)} in the cluster; labels and taints given to its Node by hand${leftAlone(context)}`
         : 'labels and taints given to its Node by hand; its copy of the data, which the others have too',
     keeps: (context) =>
       wayOf(context) === 'rejoin'

@@ -35,6 +35,8 @@ const JOINED_IDS = ['24308fb88dd84fe7', 'dce92fdd5f0e990b'];
 
 /** Two of three servers are gone. */
 const LOST_QUORUM: readonly FaultName[] = ['lost-quorum', 'damaged-survivor', 'survivor-behind', 'peer-returns'];
+/** node-3 has no database, and its member is still listed. */
+const WIPED: readonly FaultName[] = ['wiped-member', 'stale-learner'];
 /** Faults of a cluster whose data was sound before them; without any of these every database is damaged. */
 const SOUND: readonly FaultName[] = [
   'healthy',
@@ -43,6 +45,7 @@ const SOUND: readonly FaultName[] = [
   'stopped-member',
   'damaged-member',
   'wiped-member',
+  'stale-learner',
   'fresh-host',
   ...LOST_QUORUM,
 ];
@@ -168,7 +171,10 @@ export class PracticeCluster {
         (faults.has('damaged-survivor') && name === 'node-1') ||
         (faults.has('damaged-member') && name === 'node-3');
       const image = damaged ? lineage.image.slice(0, 1_000_100) : lineage.image;
-      if (faults.has('wiped-member') && name === 'node-3') continue;
+      if (WIPED.some((fault) => faults.has(fault)) && name === 'node-3') {
+        if (member !== undefined) member.learner = faults.has('stale-learner');
+        continue;
+      }
       if (faults.has('survivor-behind') && name === 'node-1') {
         // An hour-old history of its own: what the others wrote since never reached it.
         const behind = checkSnapshot(snapshot('s1')).image;
@@ -206,7 +212,7 @@ export class PracticeCluster {
       (faults.has('two-survivors') && host.role === 'server');
     const dying =
       host.name === 'node-3'
-        ? faults.has('damaged-member') || faults.has('wiped-member')
+        ? faults.has('damaged-member') || WIPED.some((fault) => faults.has(fault))
         : host.name === 'node-1' && (faults.has('damaged-survivor') || faults.has('survivor-behind'));
     if (stopped) return;
     if (!dying) {

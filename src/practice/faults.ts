@@ -42,6 +42,11 @@ export const FAULTS = [
       'Two servers keep quorum; node-3 lost its database, and is refused because its old member is still listed.',
   },
   {
+    name: 'stale-learner',
+    description:
+      'Like wiped-member, but node-3 had never been promoted: its learner is still listed and keeps others from joining.',
+  },
+  {
     name: 'fresh-host',
     description: 'Two servers keep quorum; node-3 was replaced by a new machine of the same name without K3s.',
   },

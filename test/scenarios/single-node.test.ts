@@ -42,6 +42,7 @@ describe.each([
   ['stopped-member', 'start'],
   ['damaged-member', 'rejoin'],
   ['wiped-member', 'rejoin'],
+  ['stale-learner', 'rejoin'],
   ['fresh-host', 'install'],
 ] as const)('%s', (fault, way) => {
   test(`the way is ${way}, and three servers vote again`, async () => {
