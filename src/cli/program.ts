@@ -140,6 +140,16 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await (await import('./commands/take-over.js')).takeOverCommand({ ...options, ...program.opts() });
     });
   program
+    .command('doctor')
+    .description(
+      'everything that must be in place before an incident, each with its remedy; exit 1 when something is missing',
+    )
+    .option('--json', 'one JSON document', false)
+    .addHelpText('after', '\nExamples:\n  blackstart doctor --inventory prod.yaml\n  blackstart doctor --json')
+    .action(async (options) => {
+      code = await (await import('./commands/doctor.js')).doctorCommand({ ...options, ...program.opts() });
+    });
+  program
     .command('checklist')
     .argument(
       '[list]',
