@@ -167,6 +167,21 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await (await import('./commands/checklist.js')).checklistCommand(list, { ...options, ...program.opts() });
     });
   program
+    .command('completion')
+    .argument('<shell>', 'bash, zsh or fish')
+    .description('completion for a shell, to be sourced')
+    .addHelpText('after', '\nExample:\n  source <(blackstart completion bash)')
+    .action(async (shell: string) => {
+      code = (await import('./commands/completion.js')).completionCommand(shell, program);
+    });
+  program
+    .command('man')
+    .description('the manual page')
+    .addHelpText('after', '\nExample:\n  blackstart man | man -l -')
+    .action(async () => {
+      code = (await import('./commands/completion.js')).manCommand(program, EXITS);
+    });
+  program
     .command('runs')
     .description('runs recorded on this machine')
     .option('--json', 'one JSON document', false)
