@@ -25,18 +25,24 @@ export function triageLines(state: ConsoleState, width: number, cursor: number, 
     const marked =
       focused && chosen === undefined && index === cursor ? row.map((one) => ({ ...one, inverse: true })) : row;
     const lost = option.loses === undefined || option.against !== undefined ? '' : ` Loses ${option.loses}.`;
+    // Once one is chosen the others only keep their place: what is chosen and what is missing must be seen.
+    if (chosen !== undefined && option.id !== chosen) return [marked];
     return [marked, ...labelled('', `${option.against ?? option.when}${lost}`, width, 5, 'dim')];
   });
+  const choices = [
+    ...choiceLines(state, width),
+    ...missing.flatMap((text) => labelled('missing', text, width, 9, 'warn')),
+  ];
   return [
     ...options,
+    ...(chosen === undefined ? [] : choices),
     [],
     ...(triage.advice === undefined ? [] : labelled('do', triage.advice, width, 9, 'accent')),
     ...labelled('why', triage.evidence[0] ?? 'looking at the hosts', width, 9),
     ...triage.evidence.slice(1).flatMap((text) => labelled('', text, width, 9)),
     ...triage.unknown.flatMap((text, index) => labelled(index === 0 ? 'unknown' : '', text, width, 9, 'warn')),
-    ...choiceLines(state, width),
+    ...(chosen === undefined ? choices : []),
     ...overdue(state, width),
-    ...missing.flatMap((text) => labelled('missing', text, width, 9, 'warn')),
   ];
 }
 
