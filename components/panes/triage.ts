@@ -24,9 +24,9 @@ export function triageLines(state: ConsoleState, width: number, cursor: number, 
     );
     const marked =
       focused && chosen === undefined && index === cursor ? row.map((one) => ({ ...one, inverse: true })) : row;
-    // Once one is chosen, what is still missing for it matters more than the others.
-    if (chosen !== undefined) return [marked];
     const lost = option.loses === undefined || option.against !== undefined ? '' : ` Loses ${option.loses}.`;
+    // Once one is chosen the others only keep their place: what is chosen and what is missing must be seen.
+    if (chosen !== undefined && option.id !== chosen) return [marked];
     return [marked, ...labelled('', `${option.against ?? option.when}${lost}`, width, 5, 'dim')];
   });
   const why = [

@@ -1,13 +1,21 @@
 import { createInterface, type Interface } from 'node:readline';
 import { quotedForPeople } from '../../components/command-text.js';
 import { doneLines } from '../../components/dialogs/done.js';
+import { escalationLines } from '../../components/dialogs/escalation.js';
 import { gateLines } from '../../components/dialogs/gate.js';
+import { lookupLines } from '../../components/dialogs/lookup.js';
+import { maintenanceLines } from '../../components/dialogs/maintenance.js';
 import { troubleChoices, troubleLines } from '../../components/dialogs/trouble.js';
+import { verificationLines } from '../../components/dialogs/verification.js';
+import { parseFilter } from '../../components/journal/filter.js';
+import { journalRows } from '../../components/journal/rows.js';
 import { type Line, lineText } from '../../components/line.js';
+import { plainLine } from '../../components/panes/journal.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { findStep } from '../incident/plan.js';
 import { cellKey, cellSpan, contextOf, isSettled } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
+import { verificationSummary } from '../incident/verification.js';
 import { duration } from '../record/report.js';
 import type { Session } from './session.js';
 
@@ -31,6 +39,12 @@ const HELP = [
   'next                take the next best backup, where one is offered',
   'undo WORDS          put everything back, behind a gate',
   'keys                host keys nobody has accepted; accept stores them',
+  'journal [FILTER]    the last lines of all journals; e.g. journal node:cp1 level:error',
+  'lookup WORDS        what a line, an id or some words mean',
+  'verify              run the verification after a restore; verification shows it again',
+  'maintenance         the maintenance lists; done ITEM WORDS ticks one',
+  'escalate            whom to call, and what to tell them',
+  'copy-data           copy the etcd data of every server to this machine',
   'report              write the report',
   'quit                leave; what runs on nodes goes on',
 ];
@@ -127,6 +141,26 @@ export class PlainConsole {
         );
       case 'accept':
         return intents.acceptHostKeys(state.unknownKeys.map((key) => key.host));
+      case 'journal':
+        return this.#journal(words);
+      case 'lookup':
+        this.#print(lookupLines(state, words, { text: words, hits: intents.lookup(words) }, WIDTH).slice(2));
+        return undefined;
+      case 'verify':
+        return intents.verify() ?? 'The cluster is being asked.';
+      case 'verification':
+        this.#print(verificationLines(state, WIDTH));
+        return undefined;
+      case 'maintenance':
+        this.#print(maintenanceLines(state, -1, WIDTH, 200));
+        return undefined;
+      case 'done':
+        return intents.tickMaintenance(rest[0] ?? '', rest.slice(1).join(' ')) ?? 'Noted.';
+      case 'escalate':
+        this.#print(escalationLines(state, WIDTH));
+        return undefined;
+      case 'copy-data':
+        return intents.copyData() ?? 'Being copied; checklist shows how far it is.';
       case 'report':
         return intents.writeReport();
     }
@@ -191,6 +225,20 @@ export class PlainConsole {
           ? 'Something changed since you read it. Type gate to read it again.'
           : 'Not confirmed. Type gate to see why.',
     );
+  }
+
+  /** The last rows that pass a filter, as text. */
+  #journal(typed: string): Result {
+    const filter = parseFilter(typed);
+    if (typeof filter === 'string') return filter;
+    const { rows, problem } = journalRows(this.#session.store.getState().journal, filter);
+    const lines = rows
+      .slice(-20)
+      .map(
+        ({ line, count }) =>
+          `${plainLine(line)}${count === 1 ? '' : ` (${count} times)`}${line.symptoms[0] === undefined ? '' : ` [lookup ${line.symptoms[0]}]`}`,
+      );
+    return problem ?? (lines.length === 0 ? 'No line passes.' : lines.join('\n'));
   }
 
   #status(): string {
@@ -270,6 +318,11 @@ export class PlainConsole {
             .join(', ')}.`,
         );
       }
+    }
+    const found = state.verification;
+    if (found !== undefined && !this.#told.has(`verified ${found.at}`)) {
+      this.#told.add(`verified ${found.at}`);
+      this.#say(`Verification: ${verificationSummary(found)}. Type verification to see it.`);
     }
     if (state.ended !== undefined && !this.#told.has('ended')) {
       this.#told.add('ended');

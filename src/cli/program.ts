@@ -145,6 +145,29 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await (await import('./commands/take-over.js')).takeOverCommand({ ...options, ...program.opts() });
     });
   program
+    .command('init')
+    .description('writes an inventory from what is at hand and asks for the rest; never overwrites one')
+    .option('--from-kubeconfig <file>', 'address, name and nodes of the cluster, while its API answers')
+    .option('--from-ssh-config <host...>', 'Hosts of ~/.ssh/config; an agent is written HOST:agent')
+    .option('--from-rclone <remote>', 'the bucket of a remote: minio:k3s-backups/k3s-etcd-backups')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blackstart init\n  blackstart init --from-kubeconfig /etc/rancher/k3s/k3s.yaml --from-rclone minio:k3s-backups/k3s-etcd-backups\n  blackstart --inventory prod.yaml init --from-ssh-config cp1 cp2 cp3 w1:agent',
+    )
+    .action(async (options) => {
+      code = await (await import('./commands/init.js')).initCommand({ ...options, ...program.opts() });
+    });
+  program
+    .command('doctor')
+    .description(
+      'everything that must be in place before an incident, each with its remedy; exit 1 when something is missing',
+    )
+    .option('--json', 'one JSON document', false)
+    .addHelpText('after', '\nExamples:\n  blackstart doctor --inventory prod.yaml\n  blackstart doctor --json')
+    .action(async (options) => {
+      code = await (await import('./commands/doctor.js')).doctorCommand({ ...options, ...program.opts() });
+    });
+  program
     .command('checklist')
     .argument(
       '[list]',
@@ -160,6 +183,21 @@ export async function run(argv: readonly string[]): Promise<number> {
     )
     .action(async (list: string | undefined, options) => {
       code = await (await import('./commands/checklist.js')).checklistCommand(list, { ...options, ...program.opts() });
+    });
+  program
+    .command('completion')
+    .argument('<shell>', 'bash, zsh or fish')
+    .description('completion for a shell, to be sourced')
+    .addHelpText('after', '\nExample:\n  source <(blackstart completion bash)')
+    .action(async (shell: string) => {
+      code = (await import('./commands/completion.js')).completionCommand(shell, program);
+    });
+  program
+    .command('man')
+    .description('the manual page')
+    .addHelpText('after', '\nExample:\n  blackstart man | man -l -')
+    .action(async () => {
+      code = (await import('./commands/completion.js')).manCommand(program, EXITS);
     });
   program
     .command('runs')

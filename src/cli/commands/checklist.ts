@@ -3,7 +3,7 @@ import type { Every, MaintenanceStatus } from '../../../scenarios/maintenance.js
 import { type ChecklistSeen, type ItemStatus, itemStatuses } from '../../../scenarios/pre-restore.js';
 import { type Backup, suggested } from '../../backups/index.js';
 import { systemClock } from '../../base/clock.js';
-import { EXIT, ProblemError, toProblem } from '../../base/problem.js';
+import { EXIT, ProblemError } from '../../base/problem.js';
 import { contextOf } from '../../incident/state.js';
 import { HERE } from '../../incident/step.js';
 import { type VerificationRow, verificationSummary } from '../../incident/verification.js';
@@ -17,7 +17,7 @@ import { Maintenance } from '../maintenance.js';
 import { err, json, out } from '../output.js';
 import { stateDir } from '../places.js';
 import { verifiable, verifyCluster } from '../verification.js';
-import { type InventoryOption, inventoryOf, lookOnce, openDesk, withSpool } from './shared.js';
+import { type InventoryOption, inventoryOf, listOnce, lookOnce, withSpool } from './shared.js';
 
 interface Options extends InventoryOption {
   readonly tick?: string;
@@ -26,7 +26,6 @@ interface Options extends InventoryOption {
 }
 
 const LISTS = ['pre-restore', 'weekly', 'monthly', 'quarterly', 'after-restore'] as const;
-const DEADLINE_MS = 60_000;
 
 /** The runbook's lists: how every item stands. Exit 0 when nothing is open, 1 when something is, 3 when nobody can tell. */
 export async function checklistCommand(list: string | undefined, options: Options): Promise<number> {
@@ -67,7 +66,9 @@ function tick(item: string, words: string | undefined, inventory: Inventory, asJ
 const MARK = { done: 'ok     ', overdue: 'overdue', wrong: 'WRONG  ' } as const;
 
 async function maintenanceList(every: Every | undefined, inventory: Inventory, asJson: boolean): Promise<number> {
-  const { backups, problem } = await listed(inventory);
+  const listing = await listOnce(inventory);
+  const backups = 'backups' in listing ? listing.backups : undefined;
+  const problem = 'problem' in listing ? listing.problem : undefined;
   const now = systemClock.now();
   const all = new Maintenance(stateDir(), inventory).statuses(backups, now);
   const rows = all.filter((one) => every === undefined || one.item.every === every);
@@ -117,31 +118,19 @@ function maintenanceLines({ item, state, last, look }: MaintenanceStatus, now: n
   ];
 }
 
-/** The catalogue of bucket and folder; servers are not asked. */
-async function listed(inventory: Inventory): Promise<{ backups?: readonly Backup[]; at?: number; problem?: string }> {
-  const { desk, close } = openDesk(inventory, { spool: stateDir(), hosts: inventory.bucket?.through !== undefined });
-  try {
-    const { backups } = await desk.list(AbortSignal.timeout(DEADLINE_MS), { servers: 'none' });
-    return { backups, at: systemClock.now() };
-  } catch (error) {
-    return { problem: toProblem(error).what };
-  } finally {
-    await close();
-  }
-}
-
 async function preRestoreList(inventory: Inventory, asJson: boolean): Promise<number> {
-  const [facts, listing] = await Promise.all([lookOnce(inventory), listed(inventory)]);
+  const [facts, listing] = await Promise.all([lookOnce(inventory), listOnce(inventory)]);
+  const backups = 'backups' in listing ? listing.backups : undefined;
   const looked = systemClock.now();
-  const newest = suggested(listing.backups ?? []);
+  const newest = suggested(backups ?? []);
   const state = lookedAtState(inventory, facts, newest === undefined ? {} : { snapshot: newest.id });
   const seen: ChecklistSeen = {
     state,
     context: contextOf(state, HERE, 1, true),
     needed: undefined,
-    backups: listing.backups?.length,
-    listedAt: listing.at,
-    backupsProblem: listing.problem,
+    backups: backups?.length,
+    listedAt: backups === undefined ? undefined : looked,
+    backupsProblem: 'problem' in listing ? listing.problem : undefined,
     lookedAt: Object.fromEntries(Object.keys(facts).map((name) => [name, looked])),
     documented: undefined,
     copies: {},

@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { suggested } from '../../backups/index.js';
+import { type Backup, suggested } from '../../backups/index.js';
 import { systemClock } from '../../base/clock.js';
-import { EXIT } from '../../base/problem.js';
+import { EXIT, toProblem } from '../../base/problem.js';
 import { surveyHost } from '../../cluster/survey.js';
 import type { HostFacts } from '../../incident/facts.js';
 import { loadInventory } from '../../inventory/load.js';
@@ -91,6 +91,22 @@ export function openDesk(inventory: Inventory, options: DeskOptions): OpenDesk {
     await hosts?.closeAll();
   };
   return { desk, hosts, close };
+}
+
+/** The catalogue of bucket and folder, or why it cannot be read; servers are not asked for snapshots of their own. */
+export async function listOnce(
+  inventory: Inventory,
+): Promise<{ readonly backups: readonly Backup[] } | { readonly problem: string; readonly next: string }> {
+  const hosts = inventory.bucket?.through !== undefined;
+  const { desk, close } = openDesk(inventory, { spool: spoolPath('list'), hosts });
+  try {
+    return { backups: (await desk.list(AbortSignal.timeout(DEADLINE_MS), { servers: 'none' })).backups };
+  } catch (error) {
+    const { what, next } = toProblem(error);
+    return { problem: what, next };
+  } finally {
+    await close();
+  }
 }
 
 /** The backup a restore would begin with, by its id; undefined where none is listed. */
