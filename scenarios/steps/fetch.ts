@@ -24,6 +24,8 @@ export interface ProvenBackup {
   /** The highest version any Node ran. */
   readonly k3sVersion?: string | null;
   readonly objects: Readonly<Record<string, number>>;
+  /** Whether it was restored for trial, in words. */
+  readonly tried?: string;
   readonly warnings: readonly string[];
   readonly wakes: readonly string[];
 }
@@ -103,6 +105,7 @@ export const fetchAndProve: Step = {
         [
           `${bytes(proof.bytes)}, revision ${proof.revision.toLocaleString('en')}`,
           `token ${proof.tokenHash} opens it`,
+          ...(proof.tried === undefined ? [] : [proof.tried]),
           ...proof.warnings,
         ],
         { proof, file: proof.file, bytes: proof.bytes, fileSha256: proof.fileSha256, tokenHash: proof.tokenHash },
