@@ -24,6 +24,8 @@ export interface ProvenBackup {
   /** The highest version any Node ran. */
   readonly k3sVersion?: string | null;
   readonly objects: Readonly<Record<string, number>>;
+  /** Whether it was restored for trial, in words. */
+  readonly tried?: string;
   readonly warnings: readonly string[];
   readonly wakes: readonly string[];
 }
@@ -64,14 +66,33 @@ export const identityCheck: GateCheck = {
     ask: () => [],
     judge: (_answers, context) => {
       const proof = provenBackup(context);
-      const evidence = proof?.identityEvidence?.join('; ') ?? '';
-      if (proof?.identity === 'this-cluster') return yes([evidence]);
+      const { same, others } = heldUids(context, proof?.clusterUid);
+      const unlike =
+        others.length === 0
+          ? []
+          : [`the data of ${others.join(', ')} is of another cluster (kube-system has another UID)`];
+      const evidence = [...(proof?.identityEvidence ?? []), ...unlike];
+      if (same.length > 0) return yes([`kube-system has the same UID in the data of ${same.join(', ')}`, ...evidence]);
+      if (proof?.identity === 'this-cluster') return yes(evidence);
       return yes([
-        `cannot be told${evidence === '' ? '' : `: only that ${evidence}`}. Compare its CA ${proof?.caHash?.slice(0, 12) ?? '(none named)'} with sha256sum of server/tls/server-ca.crt`,
+        `cannot be told${evidence.length === 0 ? '' : `: only that ${evidence.join('; ')}`}. Compare its CA ${proof?.caHash?.slice(0, 12) ?? '(none named)'} with sha256sum of server/tls/server-ca.crt`,
       ]);
     },
   },
 };
+
+/**
+ * Servers whose own data was read, by whether kube-system has the snapshot's UID there. Another one speaks against the server rather than
+ * the snapshot: a server that lost its data begins a cluster of its own (R19).
+ */
+function heldUids(context: StepContext, uid: string | null | undefined): { same: string[]; others: string[] } {
+  const held = context.cluster.hosts.flatMap(({ name }) => {
+    const own = context.facts(name).data?.content?.clusterUid;
+    return own === undefined || uid === undefined || uid === null ? [] : [{ name, same: own === uid }];
+  });
+  const names = (same: boolean): string[] => held.flatMap((one) => (one.same === same ? [one.name] : []));
+  return { same: names(true), others: names(false) };
+}
 
 /**
  * Fetch, decrypt, spool and prove, begun as soon as a backup is chosen, while the operator reads the checklist.
@@ -103,6 +124,7 @@ export const fetchAndProve: Step = {
         [
           `${bytes(proof.bytes)}, revision ${proof.revision.toLocaleString('en')}`,
           `token ${proof.tokenHash} opens it`,
+          ...(proof.tried === undefined ? [] : [proof.tried]),
           ...proof.warnings,
         ],
         { proof, file: proof.file, bytes: proof.bytes, fileSha256: proof.fileSha256, tokenHash: proof.tokenHash },

@@ -35,6 +35,8 @@ export const agentsIn = (context: StepContext): string[] =>
 
 /** The address at which K3s of a host listens for its peers: its node-ip, else the host of its SSH address. */
 export function nodeAddress(context: StepContext, host: string): string {
+  // While no server is chosen a preview shows that one is missing.
+  if (host === '') return '<server>';
   const facts = context.facts(host);
   // The recorded address names the SSH port where it is not 22; K3s' own is another.
   return facts.service?.nodeIp ?? hostOf(context.cluster, host).address.replace(/ port \d+$/, '');

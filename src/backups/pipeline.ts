@@ -5,12 +5,13 @@ import { pipeline } from 'node:stream/promises';
 import { inertLine } from '../base/inert.js';
 import { ProblemError } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
-import { looksLikeOpenPgp, type Proof, type ProveOptions, prove, unzipSnapshot } from '../snapshot/index.js';
+import { looksLikeOpenPgp, type Proof, type ProveOptions, prove, unzipSnapshot, verdictOf } from '../snapshot/index.js';
 import { type Opened, openSource, type Source, sourceName } from './fetch.js';
 import { decrypt } from './openpgp.js';
 import { ByteSource, type Chunks } from './packets.js';
 import { Meter, type PipelineProgress } from './progress.js';
 import { Spool, spoolProblem } from './spool.js';
+import { trialFinding, tryRestore } from './trial.js';
 
 const ENCRYPTED = /\.(gpg|pgp|asc)$/;
 
@@ -24,6 +25,8 @@ export interface FetchRequest {
   readonly name?: string;
   /** What it is called in the spool, where two backups have one name. */
   readonly as?: string;
+  /** Also restores it for trial, where this machine has etcd's tool for that. */
+  readonly trial?: boolean;
   readonly prove?: Omit<ProveOptions, 'name' | 'scratch' | 'onProgress' | 'signal'>;
 }
 
@@ -70,7 +73,7 @@ export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks
     }
     const fetchedBytes = opened?.size ?? (await stat(part)).size;
     if (part.endsWith('.zip.part')) part = await unpack(spool, part, as, meter, signal);
-    const proof = await prove(part, {
+    const proven = await prove(part, {
       ...request.prove,
       // A file that is called .gpg and is none keeps that name, for the proof to say so.
       name: (decrypted ? name.replace(ENCRYPTED, '') : name).replace(/\.zip$/, ''),
@@ -78,6 +81,7 @@ export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks
       onProgress: ({ done, total }) => meter.report('prove', done, total),
       ...(signal === undefined ? {} : { signal }),
     });
+    const proof = request.trial === true ? await withTrial(proven, part, spool, signal) : proven;
     if (proof.ok) return { proof, file: await spool.finish(part), fetchedBytes };
     await spool.remove(part);
     return { proof, file: undefined, fetchedBytes };
@@ -89,6 +93,16 @@ export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks
   } finally {
     opened?.close();
   }
+}
+
+/** The proof with what a trial restore says, where one is worth making. */
+async function withTrial(proof: Proof, file: string, spool: Spool, signal: AbortSignal | undefined): Promise<Proof> {
+  if (!proof.ok) return proof;
+  const trial = await tryRestore(file, proof.totalSize, spool.directory, signal);
+  if (trial === undefined) return proof;
+  const failed = trialFinding(trial);
+  const problems = failed === undefined ? proof.problems : [failed, ...proof.problems];
+  return { ...proof, trial, problems, verdict: verdictOf(problems) };
 }
 
 /** A problem that does not say where it was, with the backup's name. */

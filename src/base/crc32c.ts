@@ -24,6 +24,10 @@ function makeTables(): Int32Array {
 
 const T = makeTables();
 
+/** The view of the buffer that was read last: whole words are read through it, and making one costs more than a short read. */
+let viewed: Uint8Array | undefined;
+let view: DataView = new DataView(new ArrayBuffer(0));
+
 /**
  * Continues a CRC-32C over `bytes[start, end)`. Begin with 0; the result is a signed 32-bit number that can be
  * passed back in, or turned into the printed form with {@link crcHex}. The caller keeps `end <= bytes.length`.
@@ -32,30 +36,34 @@ export function crc32c(crc: number, bytes: Uint8Array, start: number, end: numbe
   let c = ~crc;
   let at = start;
   const wide = end - 16;
+  if (at <= wide && bytes !== viewed) {
+    viewed = bytes;
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  const words = view;
   // Typed array reads inside the bounds never give undefined: the casts below only say so.
   while (at <= wide) {
-    c ^=
-      (bytes[at] as number) |
-      ((bytes[at + 1] as number) << 8) |
-      ((bytes[at + 2] as number) << 16) |
-      ((bytes[at + 3] as number) << 24);
+    c ^= words.getInt32(at, true);
+    const x = words.getInt32(at + 4, true);
+    const y = words.getInt32(at + 8, true);
+    const z = words.getInt32(at + 12, true);
     c =
       (T[0xf00 + (c & 0xff)] as number) ^
       (T[0xe00 + ((c >>> 8) & 0xff)] as number) ^
       (T[0xd00 + ((c >>> 16) & 0xff)] as number) ^
       (T[0xc00 + (c >>> 24)] as number) ^
-      (T[0xb00 + (bytes[at + 4] as number)] as number) ^
-      (T[0xa00 + (bytes[at + 5] as number)] as number) ^
-      (T[0x900 + (bytes[at + 6] as number)] as number) ^
-      (T[0x800 + (bytes[at + 7] as number)] as number) ^
-      (T[0x700 + (bytes[at + 8] as number)] as number) ^
-      (T[0x600 + (bytes[at + 9] as number)] as number) ^
-      (T[0x500 + (bytes[at + 10] as number)] as number) ^
-      (T[0x400 + (bytes[at + 11] as number)] as number) ^
-      (T[0x300 + (bytes[at + 12] as number)] as number) ^
-      (T[0x200 + (bytes[at + 13] as number)] as number) ^
-      (T[0x100 + (bytes[at + 14] as number)] as number) ^
-      (T[bytes[at + 15] as number] as number);
+      (T[0xb00 + (x & 0xff)] as number) ^
+      (T[0xa00 + ((x >>> 8) & 0xff)] as number) ^
+      (T[0x900 + ((x >>> 16) & 0xff)] as number) ^
+      (T[0x800 + (x >>> 24)] as number) ^
+      (T[0x700 + (y & 0xff)] as number) ^
+      (T[0x600 + ((y >>> 8) & 0xff)] as number) ^
+      (T[0x500 + ((y >>> 16) & 0xff)] as number) ^
+      (T[0x400 + (y >>> 24)] as number) ^
+      (T[0x300 + (z & 0xff)] as number) ^
+      (T[0x200 + ((z >>> 8) & 0xff)] as number) ^
+      (T[0x100 + ((z >>> 16) & 0xff)] as number) ^
+      (T[z >>> 24] as number);
     at += 16;
   }
   for (; at < end; at++) c = (c >>> 8) ^ (T[(c ^ (bytes[at] as number)) & 0xff] as number);

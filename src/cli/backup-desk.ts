@@ -221,6 +221,7 @@ export class BackupDesk implements TasksPort {
         spool: options.spool,
         name: backup.name,
         as: backup.id,
+        trial: expected?.withoutTokens !== true,
         ...(passphrase === undefined ? {} : { passphrase }),
         prove: { tokens, ...(expected === undefined ? {} : this.#expected(expected, tokens)) },
       },

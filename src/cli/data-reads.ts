@@ -90,10 +90,11 @@ function worthReading(host: ClusterHost, facts: HostFacts): boolean {
   );
 }
 
-const contentOf = ({ intact, problems, revision, index, term }: Survivor): DataContent => ({
+const contentOf = ({ intact, problems, revision, index, term, clusterUid }: Survivor): DataContent => ({
   intact,
   ...(problems[0] === undefined ? {} : { problem: problems[0] }),
   revision,
   index,
   term,
+  ...(clusterUid === null ? {} : { clusterUid }),
 });

@@ -14,8 +14,15 @@ export function proofLines(proof: Proof, now: number): string[] {
   const told = of('info');
   if (told.length > 0) lines.push('');
   for (const problem of told) lines.push(...finding('·', problem));
-  if (proof.ok)
-    lines.push('', 'Proven by structure: every byte and every page was checked. A trial restore was not made.');
+  const { trial } = proof;
+  if (proof.ok && trial?.ok === true) {
+    lines.push('', `Every byte and every page was checked; a trial restore with ${trial.tool} ${trial.version}: ok.`);
+  } else if (proof.ok && trial === null) {
+    lines.push(
+      '',
+      'Proven by structure: every byte and every page was checked. A trial restore was not made: no etcdutl or etcdctl that can is here, or no room for it.',
+    );
+  }
   return lines;
 }
 

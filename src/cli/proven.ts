@@ -55,6 +55,10 @@ export function provenBackup(name: string, file: string, proof: Proof): ProvenBa
     nodes: proof.nodes.map((node) => ({ name: node.name, version: node.kubeletVersion ?? '' })),
     k3sVersion: proof.k3sVersion,
     objects: proof.objects,
+    tried:
+      proof.trial?.ok === true
+        ? `trial restore with ${proof.trial.tool} ${proof.trial.version}: ok`
+        : 'proven by structure',
     warnings: proof.problems.filter((one) => one.severity === 'warning').map((one) => one.message),
     wakes: wakesOf(proof),
   };

@@ -43,6 +43,8 @@ export interface DataContent {
   /** Raft index and term of the last entry that etcd would apply. */
   readonly index: number;
   readonly term: number;
+  /** UID of kube-system in it: made once per cluster. */
+  readonly clusterUid?: string;
 }
 
 export interface DataFacts {

@@ -50,6 +50,9 @@ export function lossLines(loss: Loss | undefined): string[] {
     ...part('gone', loss.gone),
     ...part('back to older content', loss.older),
     ...part('come back', loss.back),
+    ...(loss.sameCluster === true
+      ? [`the same cluster: kube-system has one UID in the backup and on ${loss.host}`]
+      : []),
     ...(loss.folded > 0 ? [`not listed: ${loss.folded} Events and Leases`] : []),
     ...loss.remarks,
   ];

@@ -45,6 +45,7 @@ export function emptyDraft(source: string, bytes: number): Draft {
     secretsEncryption: null,
     identity: { verdict: 'cannot-tell', evidence: [] },
     kineRevision: null,
+    trial: null,
     problems: [],
     seconds: 0,
   };

@@ -36,6 +36,13 @@ export class Findings {
     else this.#left++;
   }
 
+  /** Puts another list's findings before these: what was found out beside, and tells more. */
+  lead(other: Findings): void {
+    this.#list.unshift(...other.#list);
+    this.#fatal += other.#fatal;
+    this.#left += other.#left;
+  }
+
   /** Damage in the structure of the file: always fatal, with the same remedy. */
   damage(id: string, message: string, where: { page?: number; offset?: number } = {}): void {
     this.add({ id, severity: 'fatal', message, remedy: OTHER_SNAPSHOT, ...where });

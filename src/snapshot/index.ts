@@ -13,6 +13,7 @@ export {
   type Proof,
   type TokenProof,
   type TokenTry,
+  type Trial,
   type Verdict,
   verdictOf,
 } from './proof.js';

@@ -34,6 +34,16 @@ export interface TokenProof {
   readonly tried: readonly TokenTry[];
 }
 
+/** A restore for trial with etcd's own tool, into a directory that was removed afterwards. */
+export interface Trial {
+  /** `etcdutl` or `etcdctl`, and its version. */
+  readonly tool: string;
+  readonly version: string;
+  readonly ok: boolean;
+  /** Why it failed, in the tool's words; empty when it did not. */
+  readonly message: string;
+}
+
 /**
  * Everything a proof found, as plain data: it goes through a worker's messages and into `verify --json` as it is.
  * Numbers above 2^53 are given as text.
@@ -91,6 +101,8 @@ export interface Proof {
   readonly identity: Identity;
   /** kine's revision, for `sqlite`. */
   readonly kineRevision: number | null;
+  /** `null` where no tool was at hand for one: proven by structure. */
+  readonly trial: Trial | null;
   readonly problems: readonly Finding[];
   readonly seconds: number;
 }

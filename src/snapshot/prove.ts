@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readMetas } from './bolt-meta.js';
 import { Breath } from './breathe.js';
 import { interesting, readContent, watchedKind } from './content.js';
-import { type Digests, digest, TRAILER } from './digest.js';
+import { type Digests, digestBeside, TRAILER } from './digest.js';
 import { type Draft, emptyDraft, jsonInteger } from './draft.js';
 import { scanEtcd } from './etcd-scan.js';
 import { Findings } from './findings.js';
@@ -115,8 +115,45 @@ async function proveEtcd(
   const trailer = reader.size % 512 === TRAILER;
   const { signal, onProgress } = options;
   const total = reader.size * 2;
-  const digests = await digest(reader, trailer, signal, (done) => onProgress?.({ done, total }));
-  judgeDigests(digests, trailer, reader.size, draft, findings, options.as === 'survivor');
+  let hashed = 0;
+  let walked = 0;
+  const tell = (): void => onProgress?.({ done: Math.min(total, hashed + walked), total });
+  const ends = new AbortController();
+  const stop = signal === undefined ? ends.signal : AbortSignal.any([signal, ends.signal]);
+  const hashing = digestBeside(reader, trailer, stop, (done) => {
+    hashed = done;
+    tell();
+  });
+  // It is waited for below; until then a refusal of it must not count as nobody's.
+  hashing.catch(() => undefined);
+  try {
+    await walkEtcd(reader, name, draft, findings, options, (bytes) => {
+      walked = bytes;
+      tell();
+    });
+  } catch (thrown) {
+    ends.abort(thrown);
+    throw thrown;
+  }
+  const sums = new Findings();
+  judgeDigests(await hashing, trailer, reader.size, draft, sums, options.as === 'survivor');
+  findings.lead(sums);
+  // etcd's own hash of a file that is not what was written tells nothing.
+  if (sums.fatal > 0) draft.hash = null;
+  onProgress?.({ done: total, total });
+}
+
+/** Everything a proof reads along the tree. */
+async function walkEtcd(
+  reader: RandomReader,
+  name: string,
+  draft: Draft,
+  findings: Findings,
+  options: ProveOptions,
+  onBytes: (done: number) => void,
+): Promise<void> {
+  const { signal } = options;
+  const trailer = reader.size % 512 === TRAILER;
   const imageSize = trailer ? reader.size - TRAILER : reader.size;
   const meta = readMetas(reader, imageSize, findings);
   if (meta === undefined) return;
@@ -133,9 +170,7 @@ async function proveEtcd(
     );
   }
   let reached = (): number => 0;
-  const breath = new Breath(signal, () =>
-    onProgress?.({ done: Math.min(total, reader.size + reached() * meta.pageSize), total }),
-  );
+  const breath = new Breath(signal, () => onBytes(reached() * meta.pageSize));
   const live = new LiveObjects(watchedKind, interesting);
   const scan = await scanEtcd(reader, meta, live, findings, breath, (walk) => {
     reached = () => walk.reached;
@@ -176,7 +211,6 @@ async function proveEtcd(
   };
   const claimed = { caHash: draft.caHash, nodes: content.nodes.map((node) => node.name), clusterUid: draft.clusterUid };
   draft.identity = identify(claimed, expected, findings);
-  onProgress?.({ done: total, total });
 }
 
 /** facts 7.1: a trailer is there when the size says so; without one K3s refuses the restore. */

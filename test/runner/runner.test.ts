@@ -51,6 +51,45 @@ async function play(runner: Runner, done: () => boolean = () => runner.state.end
 
 const cell = (runner: Runner, step: string, host: string) => runner.state.cells[`${step}@${host}`];
 
+test('a task that proves a choice bad offers the next best one; taking it runs the task again, on that', async () => {
+  const offer = { key: 'snapshot', value: 'good.db', because: 'the newest other one' } as const;
+  const step = fakeStep('fetch', {
+    effect: 'observe',
+    dependsOn: ['snapshot'],
+    done: {
+      ask: (context) => [
+        { kind: 'task', task: 'have', input: { snapshot: context.choices.snapshot ?? '' }, again: 'harmless' },
+      ],
+      judge: ([said]) => (said?.code === 0 ? { answer: 'yes', evidence: [] } : { answer: 'no', evidence: [] }),
+    },
+    run: (context) => [
+      { kind: 'task', task: 'prove', input: { snapshot: context.choices.snapshot ?? '' }, again: 'harmless' },
+    ],
+  });
+  const { gate: _gate, ...observing } = step;
+  const world = new FakeWorld();
+  const proven = new Set<string>();
+  world.task = (name, { snapshot }) => {
+    const asked = String(snapshot);
+    if (name === 'prove' && asked !== 'bad.db') proven.add(asked);
+    if (name === 'prove' && asked === 'bad.db')
+      return { ok: false, result: { what: 'bad.db is not restorable', next: 'Choose another.', offer }, text: 'no' };
+    return { ok: proven.has(asked), result: null, text: '{}' };
+  };
+  const { runner, record } = setUp(fakeScenario([observing]), world);
+  runner.choose('snapshot', 'bad.db');
+  runner.begin();
+  await until(() => runner.attention.kind === 'trouble');
+  const failed = Object.values(runner.state.cells).find((one) => one.status === 'failed');
+  expect(failed?.trouble).toMatchObject({ what: 'bad.db is not restorable', next: 'Choose another.', offer });
+  runner.choose(offer.key, offer.value);
+  await until(() => runner.state.ended !== undefined);
+  expect(runner.state.ended?.outcome).toBe('recovered');
+  expect(record.events.some((event) => event.type === 'chosen' && JSON.stringify(event).includes('good.db'))).toBe(
+    true,
+  );
+});
+
 describe('carrying a plan out', () => {
   test('nothing is sent before its gate is confirmed, everything after', async () => {
     const { runner, world } = setUp(fakeScenario([fakeStep('one'), fakeStep('two')]));

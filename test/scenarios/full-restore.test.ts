@@ -159,6 +159,7 @@ describe('a full restore', () => {
       '· deployments.apps shop/cart',
       'back to older content: 1 secrets',
       '· secrets shop/key',
+      'the same cluster: kube-system has one UID in the backup and on node-2',
       'not listed: 7 Events and Leases',
       'node-1: its data is damaged and was not compared',
     ]);

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fullRestore } from '../../scenarios/full-restore.js';
+import { rootCommands } from '../../src/cli/root-commands.js';
+import { scenarios } from '../../src/cli/views.js';
 import type { Cluster, ClusterHost } from '../../src/incident/cluster.js';
 import type { Command, ExecCommand } from '../../src/incident/command.js';
 import type { AnyEvent, IncidentEvent, Payload } from '../../src/incident/event.js';
@@ -98,6 +100,15 @@ const commandsOf = (state: IncidentState): { step: string; host: string; command
 
 const execs = (state: IncidentState): ExecCommand[] =>
   commandsOf(state).flatMap(({ command }) => (command.kind === 'exec' ? [command] : []));
+
+test('every scenario can be looked at before anything is chosen', () => {
+  const { choices: _choices, ...state } = incident(3, 2);
+  for (const scenario of scenarios.values()) {
+    const bare = { ...state, scenario: scenario.id, choices: { fenced: [], left: [] } } as IncidentState;
+    expect(() => rootCommands(scenario, bare), scenario.id).not.toThrow();
+    expect(scenario.missing(contextOf(bare, HERE, 1, true)), scenario.id).not.toEqual([]);
+  }
+});
 
 describe('the scenario as data', () => {
   test('has no fault', () => expect(scenarioFaults(fullRestore)).toEqual([]));

@@ -2,6 +2,7 @@ import type { VirtualClock } from '../../src/base/clock.js';
 import type { Cluster } from '../../src/incident/cluster.js';
 import { act, look, once } from '../../src/incident/command.js';
 import type { AnyEvent, IncidentEvent, Payload } from '../../src/incident/event.js';
+import type { Json, JsonObject } from '../../src/incident/json.js';
 import type { Question, Scenario, Step } from '../../src/incident/step.js';
 import { CHAIN_START, linkHash } from '../../src/record/chain.js';
 import type { HostAnswer, Ports } from '../../src/runner/ports.js';
@@ -13,6 +14,13 @@ export class FakeWorld {
   /** Called before each command; may cut the connection, break it, or throw the process away. */
   before: (host: string, argv: readonly string[]) => 'run' | 'lose-before' | 'lose-after' | 'unreachable' | 'break' =
     () => 'run';
+
+  /** What a task on this machine comes to. */
+  task: (name: string, input: JsonObject) => { ok: boolean; result: Json; text: string } = () => ({
+    ok: true,
+    result: null,
+    text: '{}',
+  });
 
   fork(): FakeWorld {
     const copy = new FakeWorld();
@@ -94,7 +102,7 @@ export function fakePorts(world: FakeWorld, clock: VirtualClock, record: MemoryR
       },
       put: async (host, command) => answer(['put', command.path], world.exec(host, ['set', command.path])),
     },
-    tasks: { run: async () => ({ ok: true, result: null, text: '{}' }) },
+    tasks: { run: async (task) => world.task(task.task, task.input) },
   };
 }
 
