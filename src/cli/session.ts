@@ -339,9 +339,18 @@ export class Session {
   }
 
   #openActing(opened: Opening): Acting {
-    const { state } = this.#options;
+    const { state, takenOver } = this.#options;
     const { store, hosts } = this;
-    return new Acting({ store, hosts, state, opened, signal: this.#abort.signal, runner: () => this.runner });
+    const takingOver = takenOver !== undefined;
+    return new Acting({
+      store,
+      hosts,
+      state,
+      opened,
+      takingOver,
+      signal: this.#abort.signal,
+      runner: () => this.runner,
+    });
   }
 
   #provenHash(): string {
