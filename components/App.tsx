@@ -16,6 +16,7 @@ import { type Line, seg } from './line.js';
 import { Pane } from './Pane.js';
 import { pressInDialog } from './press-in-dialog.js';
 import { pressInPanes } from './press-in-panes.js';
+import type { PressTools } from './press-tools.js';
 
 interface Props {
   readonly store: ConsoleStore;
@@ -65,7 +66,7 @@ export function App({ store, intents }: Props): ReactNode {
   const press = useCallback(
     (name: string, pasted = false) => {
       const now = store.getState();
-      const tools = {
+      const tools: PressTools = {
         state: now,
         view: getView(),
         input: getInput(),

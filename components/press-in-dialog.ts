@@ -48,6 +48,7 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
       return;
     case 'quit':
       if (name === 'y') intents.leave();
+      else if (name === 'H') change({ do: 'open', dialog: { kind: 'handover' } });
       else if (name === 'escape' || name === 'n') close();
       return;
     case 'done':
@@ -91,9 +92,10 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
       if (name === 's') return openStep(dialog.id, tools);
       if (['escape', 'q', 'i', 'return'].includes(name)) return close();
       return scroll(name, tools);
+    case 'handover':
     case 'symptoms':
     case 'help':
-      if (name === 'escape' || name === '?' || name === 'q' || name === 'i') close();
+      if (name === 'escape' || name === '?' || name === 'q' || name === 'i' || name === 'H') close();
       else scroll(name, tools);
   }
 }
@@ -121,7 +123,7 @@ function pressGate(name: string, tools: PressTools): void {
             remark: 'Something changed since you read it. Read it again.',
           },
         });
-      if (answer === 'refused') change({ do: 'close-kind', kind: 'gate' });
+      if (answer === 'refused' || answer === 'confirmed') change({ do: 'close-kind', kind: 'gate' });
     });
   }
 }

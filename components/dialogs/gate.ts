@@ -79,7 +79,11 @@ function footLines(gate: GateView, draw: GateDraw, width: number): Line[] {
   const blocked = gate.facts.filter((fact) => !fact.ok);
   const remark = draw.remark === undefined ? [] : [line(seg(draw.remark, 'warn'))];
   const switches = seg(
-    draw.commands ? 'tab summary · esc cancels' : `tab shows the ${gate.commands.length} commands · esc cancels`,
+    gate.commands.length === 0
+      ? 'esc cancels'
+      : draw.commands
+        ? 'tab summary · esc cancels'
+        : `tab shows the ${gate.commands.length} commands · esc cancels`,
     'dim',
   );
   if (draw.checking) return [...remark, line(seg('Asking the hosts once more before anything is sent…', 'accent'))];

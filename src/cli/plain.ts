@@ -4,6 +4,7 @@ import { doneLines } from '../../components/dialogs/done.js';
 import { gateLines } from '../../components/dialogs/gate.js';
 import { troubleChoices, troubleLines } from '../../components/dialogs/trouble.js';
 import { type Line, lineText } from '../../components/line.js';
+import { handoverOf, handoverText } from '../incident/handover.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { findStep } from '../incident/plan.js';
 import { cellKey, cellSpan, contextOf, isSettled } from '../incident/state.js';
@@ -31,6 +32,7 @@ const HELP = [
   'next                take the next best backup, where one is offered',
   'undo WORDS          put everything back, behind a gate',
   'keys                host keys nobody has accepted; accept stores them',
+  'handover            how it stands, what is in doubt, what is next, what must not be done',
   'report              write the report',
   'quit                leave; what runs on nodes goes on',
 ];
@@ -127,6 +129,8 @@ export class PlainConsole {
         );
       case 'accept':
         return intents.acceptHostKeys(state.unknownKeys.map((key) => key.host));
+      case 'handover':
+        return handoverText(handoverOf(this.#session.runner.chosen, this.#session.runner.state)).join('\n');
       case 'report':
         return intents.writeReport();
     }

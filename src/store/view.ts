@@ -13,6 +13,7 @@ export type Dialog =
   | { readonly kind: 'gate' }
   | { readonly kind: 'trouble' }
   | { readonly kind: 'quit' }
+  | { readonly kind: 'handover' }
   | { readonly kind: 'keys' }
   | { readonly kind: 'done' }
   /** One of the choices the scenario asks for. */
