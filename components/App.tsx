@@ -77,6 +77,10 @@ export function App({ store, intents }: Props): ReactNode {
         columns,
         rows,
         pasted,
+        remark: (text: string): void => {
+          const latest = getInput();
+          setInput({ ...latest, gate: { ...latest.gate, remark: text } });
+        },
       };
       const open = now.secretQuestion === undefined ? topDialog(tools.view) : SECRET;
       if (name === 'ctrl-l') stdout.write('\u001b[2J');

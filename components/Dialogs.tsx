@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { needsApproval } from '../src/incident/attention.js';
 import type { ConsoleState } from '../src/store/store.js';
 import type { ViewState } from '../src/store/view.js';
 import { choiceOptions, optionLines } from './dialogs/choose.js';
@@ -200,6 +201,8 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
 export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
   switch (dialog.kind) {
     case 'gate':
+      if (state.attention.kind === 'gate' && needsApproval(state.attention.open))
+        return 'c the second person’s code   b nobody can be reached   esc cancels';
       return state.attention.kind === 'gate' && state.attention.open?.typed === undefined
         ? 'y confirms   tab commands   esc cancels'
         : 'type the name, enter confirms   tab commands   esc cancels';

@@ -4,6 +4,7 @@ import { doneLines } from '../../components/dialogs/done.js';
 import { gateLines } from '../../components/dialogs/gate.js';
 import { troubleChoices, troubleLines } from '../../components/dialogs/trouble.js';
 import { type Line, lineText } from '../../components/line.js';
+import { type GateView, needsApproval } from '../incident/attention.js';
 import { handoverOf, handoverText } from '../incident/handover.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { findStep } from '../incident/plan.js';
@@ -173,6 +174,12 @@ export class PlainConsole {
       return 'This gate is closed until what is marked above is put right.';
     }
     this.#gate = { typed: open.typed, shownAt: Date.now() };
+    if (needsApproval(open))
+      return `Tell ${open.approval?.asked.join(' or ')} what this destroys, and this challenge: ${open.approval?.challenge}. Type code and their code, or break-glass and why it cannot wait; anything else cancels.`;
+    return this.#toType(open);
+  }
+
+  #toType(open: GateView): string {
     return open.typed === undefined
       ? 'Type yes to do it, anything else cancels.'
       : `Type ${open.typed} to go on, anything else cancels.`;
@@ -182,6 +189,14 @@ export class PlainConsole {
     const gate = this.#gate;
     if (gate === undefined) return;
     if (Date.now() - gate.shownAt < DEAD_TIME_MS) return this.#say('Too soon: read it first. Nothing was taken.');
+    const { attention } = this.#session.runner;
+    const open = attention.kind === 'gate' ? attention.open : undefined;
+    if (open !== undefined && needsApproval(open) && /^(code|break-glass) /.test(text)) {
+      const words = text.slice(text.indexOf(' ') + 1);
+      const refused = text.startsWith('code ') ? await this.#intents.approve(words) : this.#intents.breakGlass(words);
+      this.#gate = { ...gate, shownAt: Date.now() };
+      return this.#say(refused ?? this.#toType(open));
+    }
     this.#gate = undefined;
     if (text !== (gate.typed ?? 'yes')) {
       this.#intents.cancelGate();
