@@ -16,6 +16,7 @@ import { type Line, seg } from './line.js';
 import { Pane } from './Pane.js';
 import { pressInDialog } from './press-in-dialog.js';
 import { pressInPanes } from './press-in-panes.js';
+import type { PressTools } from './press-tools.js';
 
 interface Props {
   readonly store: ConsoleStore;
@@ -75,7 +76,7 @@ export function App({ store, intents }: Props): ReactNode {
   const press = useCallback(
     (name: string, pasted = false) => {
       const now = store.getState();
-      const tools = {
+      const tools: PressTools = {
         state: now,
         view: getView(),
         input: getInput(),
@@ -86,6 +87,10 @@ export function App({ store, intents }: Props): ReactNode {
         columns,
         rows,
         pasted,
+        remark: (text: string): void => {
+          const latest = getInput();
+          setInput({ ...latest, gate: { ...latest.gate, remark: text } });
+        },
       };
       const open = now.secretQuestion === undefined ? topDialog(tools.view) : SECRET;
       if (name === 'ctrl-l') stdout.write('\u001b[2J');

@@ -1,10 +1,12 @@
 import type { ReactNode } from 'react';
+import { needsApproval } from '../src/incident/attention.js';
 import type { ConsoleState } from '../src/store/store.js';
 import type { ViewState } from '../src/store/view.js';
 import { choiceOptions, optionLines } from './dialogs/choose.js';
 import { doneLines } from './dialogs/done.js';
 import { escalationLines } from './dialogs/escalation.js';
 import { gateLines, gateTitle } from './dialogs/gate.js';
+import { handoverLines, paperLines } from './dialogs/handover.js';
 import type { DialogInput } from './dialogs/input.js';
 import { journalLineLines } from './dialogs/line.js';
 import { lookupLines } from './dialogs/lookup.js';
@@ -79,6 +81,15 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
           {...size}
           title="Keys that work now"
           lines={(width, height) => helpLines(state, view, width).slice(input.scroll, input.scroll + height)}
+        />
+      );
+    case 'handover':
+      return (
+        <Overlay
+          {...size}
+          title="Handover"
+          tone="warn"
+          lines={(width, height) => handoverLines(state, width).slice(input.scroll, input.scroll + height)}
         />
       );
     case 'quit':
@@ -190,6 +201,8 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
 export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
   switch (dialog.kind) {
     case 'gate':
+      if (state.attention.kind === 'gate' && needsApproval(state.attention.open))
+        return 'c the second person’s code   b nobody can be reached   esc cancels';
       return state.attention.kind === 'gate' && state.attention.open?.typed === undefined
         ? 'y confirms   tab commands   esc cancels'
         : 'type the name, enter confirms   tab commands   esc cancels';
@@ -203,7 +216,7 @@ export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
     case 'keys':
       return 'y stores them and connects   esc leaves them out for now';
     case 'quit':
-      return 'y leaves   esc stays';
+      return 'y leaves   H handover   esc stays';
     case 'palette':
       return 'type a part of its name   up down   enter does it   esc cancels';
     case 'lookup':
@@ -265,6 +278,8 @@ function quitLines(state: ConsoleState, width: number): Line[] {
   const { incident } = state;
   const running =
     incident === undefined ? [] : Object.values(incident.cells).filter((cell) => cell.status === 'running');
+  if (state.mode === 'OBSERVE')
+    return [...labelled('', 'This console only looks: leaving it changes nothing. y leaves, esc stays.', width, 1)];
   if (incident?.begun !== true || incident.ended !== undefined)
     return [...labelled('', 'Nothing is under way. y leaves, esc stays.', width, 1)];
   const what =
@@ -279,7 +294,9 @@ function quitLines(state: ConsoleState, width: number): Line[] {
       width,
       1,
     ),
+    ...paperLines(state, width),
     [],
+    ...labelled('', 'H shows the handover: how it stands, what is next, what must not be done.', width, 1),
     ...labelled('', 'y leaves, esc stays.', width, 1, 'accent'),
   ];
 }

@@ -53,6 +53,7 @@ export type CommandId =
   | 'palette'
   | 'escalate'
   | 'maintenance'
+  | 'handover'
   | 'repaint';
 
 export interface KeySpec {
@@ -264,6 +265,7 @@ export const KEYS: readonly KeySpec[] = [
       view.zoom || view.journal.search !== '' || view.journal.filter !== noFilter || view.dialogs.length > 0,
   },
   { id: 'repaint', keys: 'ctrl-l', press: ['ctrl-l'], label: 'draw again' },
+  { id: 'handover', keys: 'H', press: ['H'], label: 'handover: state, doubts, next, what not to do', when: chosen },
   { id: 'help', keys: '?', press: ['?'], label: 'help', footer: 10 },
   { id: 'quit', keys: 'q', press: ['q', 'ctrl-c'], label: 'leave', footer: 11 },
 ];

@@ -48,6 +48,7 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
       return;
     case 'quit':
       if (name === 'y') intents.leave();
+      else if (name === 'H') change({ do: 'open', dialog: { kind: 'handover' } });
       else if (name === 'escape' || name === 'n') close();
       return;
     case 'done':
@@ -91,9 +92,10 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
       if (name === 's') return openStep(dialog.id, tools);
       if (['escape', 'q', 'i', 'return'].includes(name)) return close();
       return scroll(name, tools);
+    case 'handover':
     case 'symptoms':
     case 'help':
-      if (name === 'escape' || name === '?' || name === 'q' || name === 'i') close();
+      if (name === 'escape' || name === '?' || name === 'q' || name === 'i' || name === 'H') close();
       else scroll(name, tools);
   }
 }
@@ -109,6 +111,14 @@ function pressGate(name: string, tools: PressTools): void {
     intents.cancelGate();
     change({ do: 'close-kind', kind: 'gate' });
   }
+  if (act === 'code' || act === 'break-glass') {
+    const question =
+      act === 'code'
+        ? `The code of ${gate?.approval?.asked.join(' or ')} for ${gate?.approval?.challenge}:`
+        : 'Why can this not wait for the second person? Your words stand in the record.';
+    const purpose: WordsPurpose = act === 'code' ? { do: 'approve' } : { do: 'break-glass' };
+    change({ do: 'open', dialog: { kind: 'words', purpose, question } });
+  }
   if (act === 'confirm' && gate !== undefined) {
     void intents.confirmGate(gate.typed === undefined ? undefined : next.typed).then((answer) => {
       if (answer === 'changed')
@@ -121,9 +131,14 @@ function pressGate(name: string, tools: PressTools): void {
             remark: 'Something changed since you read it. Read it again.',
           },
         });
-      if (answer === 'refused') change({ do: 'close-kind', kind: 'gate' });
+      if (answer === 'refused' || answer === 'confirmed') change({ do: 'close-kind', kind: 'gate' });
     });
   }
+}
+
+/** A refusal is said where the person looks: at the gate. */
+function remarkAtGate(tools: PressTools, refused: string | undefined): void {
+  if (refused !== undefined) tools.remark(refused);
 }
 
 function pressWords(name: string, tools: PressTools, finish: (text: string) => void, cancel: () => void): void {
@@ -207,6 +222,11 @@ function finishWords(purpose: WordsPurpose, text: string, tools: PressTools): vo
       const filter = parseFilter(text);
       return typeof filter === 'string' ? say(tools, filter) : change({ do: 'filter', filter });
     }
+    case 'approve':
+      void intents.approve(text).then((refused) => remarkAtGate(tools, refused));
+      return;
+    case 'break-glass':
+      return remarkAtGate(tools, intents.breakGlass(text));
   }
 }
 

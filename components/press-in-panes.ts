@@ -33,6 +33,8 @@ export function run(command: CommandId, name: string, tools: PressTools): void {
   switch (command) {
     case 'help':
       return change({ do: 'open', dialog: { kind: 'help' } });
+    case 'handover':
+      return change({ do: 'open', dialog: { kind: 'handover' } });
     case 'quit':
       return change({ do: 'open', dialog: { kind: 'quit' } });
     case 'back':

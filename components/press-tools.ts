@@ -16,6 +16,8 @@ export interface PressTools {
   /** Puts text on the clipboard of the terminal, where that allows it. */
   copy(text: string): void;
   setInput(input: DialogInput): void;
+  /** Says something on the gate that is open. */
+  remark(text: string): void;
 }
 
 export type OpenDialog = Dialog | { readonly kind: 'secret' };

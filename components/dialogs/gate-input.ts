@@ -1,4 +1,4 @@
-import type { GateView } from '../../src/incident/attention.js';
+import { type GateView, needsApproval } from '../../src/incident/attention.js';
 
 /**
  * What keys mean at a gate, as a pure reducer. A gate is answered deliberately or not at all: nothing typed before it has been
@@ -26,7 +26,7 @@ export const freshGate = (now: number, remark?: string): GateInput => ({
   shownAt: now,
 });
 
-export type GateStep = { readonly input: GateInput; readonly act?: 'confirm' | 'cancel' };
+export type GateStep = { readonly input: GateInput; readonly act?: 'confirm' | 'cancel' | 'code' | 'break-glass' };
 
 /** @param press name of the key, or every character that came at once */
 export function pressAtGate(state: GateInput, press: string, gate: GateView | undefined, now: number): GateStep {
@@ -39,6 +39,11 @@ export function pressAtGate(state: GateInput, press: string, gate: GateView | un
     return stay({ scroll: Math.max(0, state.scroll - (press === 'up' ? 1 : 10)) });
   if (now - state.shownAt < DEAD_TIME_MS) return stay({ remark: 'Too soon: read it first. Nothing was taken.' });
   if (gate.facts.some((fact) => !fact.ok)) return { input: state };
+  // Nothing is typed before the second person has been asked, so letters are free.
+  if (needsApproval(gate)) {
+    if (press === 'c') return { input: state, act: 'code' };
+    return press === 'b' ? { input: state, act: 'break-glass' } : { input: state };
+  }
   if (gate.typed === undefined) return press === 'y' ? { input: state, act: 'confirm' } : { input: state };
   if (press === 'backspace') return stay({ typed: state.typed.slice(0, -1) });
   if (press === 'return') {

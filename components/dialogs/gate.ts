@@ -1,4 +1,4 @@
-import type { GateView } from '../../src/incident/attention.js';
+import { type GateView, needsApproval } from '../../src/incident/attention.js';
 import { quotedForPeople } from '../command-text.js';
 import { type Line, labelled, line, seg, wrap } from '../line.js';
 import { effectGlyph, GLYPH } from '../symbols.js';
@@ -52,6 +52,7 @@ function summaryLines(gate: GateView, draw: GateDraw, width: number): Line[] {
     ...gate.steps.flatMap((step, index) =>
       labelled(index === 0 ? 'steps' : '', `${index + 1}. ${step.title}`, width, column, 'dim'),
     ),
+    ...approvalLines(gate, width, column),
     ...gate.changed.flatMap((text) => labelled('changed', text, width, column, 'warn')),
     ...gate.facts.flatMap((fact, index) =>
       labelled(
@@ -64,6 +65,14 @@ function summaryLines(gate: GateView, draw: GateDraw, width: number): Line[] {
     ),
     ...gate.losses.flatMap((text, index) => labelled(index === 0 ? 'lost' : '', text, width, column, 'dim')),
   ];
+}
+
+function approvalLines({ approval }: GateView, width: number, column: number): Line[] {
+  if (approval?.by !== undefined)
+    return labelled('second', `${GLYPH.done} ${approval.by} agreed`, width, column, 'good');
+  if (approval?.without !== undefined)
+    return labelled('second', `nobody agreed: ${approval.without}. This stands in the record`, width, column, 'bad');
+  return [];
 }
 
 function commandLines(gate: GateView, width: number): Line[] {
@@ -79,7 +88,11 @@ function footLines(gate: GateView, draw: GateDraw, width: number): Line[] {
   const blocked = gate.facts.filter((fact) => !fact.ok);
   const remark = draw.remark === undefined ? [] : [line(seg(draw.remark, 'warn'))];
   const switches = seg(
-    draw.commands ? 'tab summary · esc cancels' : `tab shows the ${gate.commands.length} commands · esc cancels`,
+    gate.commands.length === 0
+      ? 'esc cancels'
+      : draw.commands
+        ? 'tab summary · esc cancels'
+        : `tab shows the ${gate.commands.length} commands · esc cancels`,
     'dim',
   );
   if (draw.checking) return [...remark, line(seg('Asking the hosts once more before anything is sent…', 'accent'))];
@@ -91,6 +104,24 @@ function footLines(gate: GateView, draw: GateDraw, width: number): Line[] {
         width,
       ).map((part) => line(seg(part, 'bad'))),
       line(switches),
+    ];
+  }
+  if (gate.approval !== undefined && needsApproval(gate)) {
+    const { asked, challenge } = gate.approval;
+    return [
+      ...remark,
+      ...wrap(
+        `A second person must agree (${asked.join(' or ')}). Tell them what this destroys, and this challenge:`,
+        width,
+      ).map((part) => line(seg(part))),
+      line(seg(challenge, 'accent'), seg('   they run: blackstart approve CHALLENGE', 'dim')),
+      line(
+        seg('c', 'accent'),
+        seg(' takes their code   '),
+        seg('b', 'accent'),
+        seg(' nobody can be reached   '),
+        switches,
+      ),
     ];
   }
   if (gate.typed === undefined)

@@ -19,6 +19,8 @@ export interface ActingOptions {
   readonly state: string;
   readonly opened: Opening;
   readonly signal: AbortSignal;
+  /** The run was rebuilt from the servers. */
+  readonly takingOver: boolean;
   runner(): Runner;
 }
 
@@ -53,6 +55,7 @@ export class Acting {
       site: this.site,
       clock: systemClock,
       signal,
+      takingOver: this.#options.takingOver,
       servers: () => this.#servers().flatMap(({ host, silent }) => (silent === undefined ? [host] : [])),
       mine: (holder) => this.#mine(holder),
       says: (text) => this.#say(text),

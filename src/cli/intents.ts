@@ -48,6 +48,8 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
         throw error;
       }
     },
+    approve: (code) => refusingLater(() => runner.approve(code)),
+    breakGlass: (reason) => refusing(() => runner.breakGlass(reason)),
     cancelGate: () => refusing(() => runner.cancelGate()),
     answer: (step, host, choice) => refusing(() => runner.answer(step, host, choice)),
     skip: (step, host, reason) => refusing(() => runner.skip(step, host, reason)),

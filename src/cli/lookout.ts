@@ -16,6 +16,8 @@ export interface LookoutOptions {
   readonly signal: AbortSignal;
   /** Servers that answer. */
   servers(): readonly PapersHost[];
+  /** This console goes on in place of another: it looks on only when it loses the right itself. */
+  readonly takingOver: boolean;
   /** A lock left by a dead process of this very console's place. */
   mine(holder: Holder): boolean;
   /** Who acts instead of us, or why nobody does now; undefined: nobody else is seen. */
@@ -57,7 +59,8 @@ export class Lookout {
   }
 
   async #look(): Promise<void> {
-    const { runner, says } = this.#options;
+    const { runner, says, takingOver } = this.#options;
+    if (takingOver && runner.observing === undefined) return;
     const holder = await this.#holder();
     if (this.#options.site.acting) return;
     if (holder !== undefined && !isStale(holder)) {

@@ -82,7 +82,8 @@ export function openRun(options: OpenRunOptions): OpenedRun {
     ...(options.takenOver === undefined ? {} : { previous: options.takenOver }),
   };
   const opened = { record, file, ...(ours === undefined ? {} : { claim: ours }) };
-  if (resumes) {
+  // A record that turned out damaged when it was opened lies aside by now: then this is a new run, and the header says why.
+  if (resumes && events.length > 0) {
     const runner = Runner.resume(runnerOptions, events, { type: 'run-resumed', ...who });
     const resumed =
       options.takenOver === undefined

@@ -45,7 +45,7 @@ function noticeStands(state: IncidentState, host: string): boolean {
 export function noticeText(state: IncidentState): string {
   const lines = [
     `blackstart: cluster ${state.cluster.name} is being restored by ${state.operator} on ${state.machine} (run ${state.runId}).`,
-    'K3s may be held here on purpose. Before you start, stop or delete anything, read:',
+    'K3s may be held here on purpose. Before you start, stop or delete anything, read (as root):',
     `  ${paperFile(state.runId, 'README.md')}`,
   ];
   return [

@@ -11,6 +11,8 @@ import { parseFilter } from '../../components/journal/filter.js';
 import { journalRows } from '../../components/journal/rows.js';
 import { type Line, lineText } from '../../components/line.js';
 import { plainLine } from '../../components/panes/journal.js';
+import { type GateView, needsApproval } from '../incident/attention.js';
+import { handoverOf, handoverText } from '../incident/handover.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { findStep } from '../incident/plan.js';
 import { cellKey, cellSpan, contextOf, isSettled } from '../incident/state.js';
@@ -45,6 +47,7 @@ const HELP = [
   'maintenance         the maintenance lists; done ITEM WORDS ticks one',
   'escalate            whom to call, and what to tell them',
   'copy-data           copy the etcd data of every server to this machine',
+  'handover            how it stands, what is in doubt, what is next, what must not be done',
   'report              write the report',
   'quit                leave; what runs on nodes goes on',
 ];
@@ -161,6 +164,8 @@ export class PlainConsole {
         return undefined;
       case 'copy-data':
         return intents.copyData() ?? 'Being copied; checklist shows how far it is.';
+      case 'handover':
+        return handoverText(handoverOf(this.#session.runner.chosen, this.#session.runner.state)).join('\n');
       case 'report':
         return intents.writeReport();
     }
@@ -203,6 +208,12 @@ export class PlainConsole {
       return 'This gate is closed until what is marked above is put right.';
     }
     this.#gate = { typed: open.typed, shownAt: Date.now() };
+    if (needsApproval(open))
+      return `Tell ${open.approval?.asked.join(' or ')} what this destroys, and this challenge: ${open.approval?.challenge}. Type code and their code, or break-glass and why it cannot wait; anything else cancels.`;
+    return this.#toType(open);
+  }
+
+  #toType(open: GateView): string {
     return open.typed === undefined
       ? 'Type yes to do it, anything else cancels.'
       : `Type ${open.typed} to go on, anything else cancels.`;
@@ -212,6 +223,14 @@ export class PlainConsole {
     const gate = this.#gate;
     if (gate === undefined) return;
     if (Date.now() - gate.shownAt < DEAD_TIME_MS) return this.#say('Too soon: read it first. Nothing was taken.');
+    const { attention } = this.#session.runner;
+    const open = attention.kind === 'gate' ? attention.open : undefined;
+    if (open !== undefined && needsApproval(open) && /^(code|break-glass) /.test(text)) {
+      const words = text.slice(text.indexOf(' ') + 1);
+      const refused = text.startsWith('code ') ? await this.#intents.approve(words) : this.#intents.breakGlass(words);
+      this.#gate = { ...gate, shownAt: Date.now() };
+      return this.#say(refused ?? this.#toType(open));
+    }
     this.#gate = undefined;
     if (text !== (gate.typed ?? 'yes')) {
       this.#intents.cancelGate();

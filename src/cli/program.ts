@@ -168,6 +168,20 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await (await import('./commands/doctor.js')).doctorCommand({ ...options, ...program.opts() });
     });
   program
+    .command('approve')
+    .argument('[challenge]', 'as the gate shows it, e.g. reset.node-1.7F3K2-Q2MN4')
+    .description('the second person’s code for a gate; needs no network')
+    .option('--key <source>', 'your key: env:NAME, file:PATH, command:… or prompt', 'prompt')
+    .option('--new-key <file>', 'draws a key and writes it there')
+    .option('--json', 'one JSON document', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blackstart approve --new-key ~/.config/blackstart/approval-key\n  blackstart approve reset.node-1.7F3K2-Q2MN4 --key file:~/.config/blackstart/approval-key',
+    )
+    .action(async (challenge: string | undefined, options) => {
+      code = await (await import('./commands/approve.js')).approveCommand(challenge, options);
+    });
+  program
     .command('checklist')
     .argument(
       '[list]',

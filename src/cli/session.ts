@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { type Backup, Spool, suggested } from '../backups/index.js';
+import { isApproval } from '../base/approval.js';
 import { systemClock } from '../base/clock.js';
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
 import type { Cluster } from '../incident/cluster.js';
@@ -167,6 +168,9 @@ export class Session {
           right: this.#acting.site,
           tasks: tasksOf({ backup: this.desk, survivor: survivors, k3s: install }),
           redact: book.redact,
+          ...(inventory.approvers.length === 0
+            ? {}
+            : { approver: (challenge: string, code: string) => this.#approver(secrets, challenge, code) }),
           hosts: this.#port,
         };
       },
@@ -339,9 +343,30 @@ export class Session {
   }
 
   #openActing(opened: Opening): Acting {
-    const { state } = this.#options;
+    const { state, takenOver } = this.#options;
     const { store, hosts } = this;
-    return new Acting({ store, hosts, state, opened, signal: this.#abort.signal, runner: () => this.runner });
+    const takingOver = takenOver !== undefined;
+    return new Acting({
+      store,
+      hosts,
+      state,
+      opened,
+      takingOver,
+      signal: this.#abort.signal,
+      runner: () => this.runner,
+    });
+  }
+
+  /** A key that cannot be read here speaks for nobody. */
+  async #approver(secrets: Secrets, challenge: string, code: string): Promise<string | undefined> {
+    for (const { name, key } of this.#options.inventory.approvers) {
+      const read = await secrets.read(key, `approval key of ${name}`).catch((error: unknown) => {
+        this.#warn(toProblem(error).what);
+        return undefined;
+      });
+      if (read !== undefined && isApproval(read, challenge, code)) return name;
+    }
+    return undefined;
   }
 
   #provenHash(): string {

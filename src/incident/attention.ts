@@ -27,6 +27,20 @@ export interface CheckedFact {
   readonly text: string;
 }
 
+export interface Approval {
+  /** Said to the second person, who answers with a code. */
+  readonly challenge: string;
+  /** Whose code may open it. */
+  readonly asked: readonly string[];
+  readonly by?: string;
+  /** Why it goes on without one. */
+  readonly without?: string;
+}
+
+/** It waits for the second person. */
+export const needsApproval = (gate: GateView | undefined): boolean =>
+  gate?.approval !== undefined && gate.approval.by === undefined && gate.approval.without === undefined;
+
 /** Everything a gate shows: what, where, with which words, and what was checked just now. */
 export interface GateView {
   readonly id: string;
@@ -43,6 +57,8 @@ export interface GateView {
   readonly keeps: string;
   readonly undo: string;
   readonly commands: readonly { readonly host: string; readonly command: Command }[];
+  /** A second person is needed: what they are told, and what became of it. */
+  readonly approval?: Approval;
   readonly facts: readonly CheckedFact[];
   /** Facts that differ from those shown before, so the gate was opened again. */
   readonly changed: readonly string[];

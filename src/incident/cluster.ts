@@ -21,6 +21,8 @@ export interface Cluster {
   readonly hosts: readonly ClusterHost[];
   /** VIP or load balancer in front of the API. */
   readonly api?: string;
+  /** Names of second persons; where there are any, a gate that destroys needs the code of one. */
+  readonly approvers?: readonly string[];
   readonly contacts: readonly { readonly name: string; readonly how: string; readonly role?: string }[];
 }
 

@@ -173,6 +173,14 @@ export type Payload =
   | { readonly type: 'lock-lost'; readonly operator: string; readonly machine: string; readonly run: string }
   /** Where journal and papers of this run stand, when that changes. */
   | { readonly type: 'papers-kept'; readonly on: readonly string[]; readonly without: readonly Without[] }
+  /** A second person consented to what a gate showed, or it goes on without one, for a reason. */
+  | {
+      readonly type: 'approved';
+      readonly gate: string;
+      readonly challenge: string;
+      readonly by: string | null;
+      readonly without: string | null;
+    }
   | { readonly type: 'note'; readonly text: string }
   /** The verification was run; its rows replace those of an earlier one. */
   | { readonly type: 'verified'; readonly rows: readonly VerificationRow[] }

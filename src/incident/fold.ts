@@ -60,6 +60,7 @@ function opened(event: Typed<'run-opened'>): IncidentState {
     gatesVoidBefore: 0,
     commands: [],
     resumes: 0,
+    approvals: [],
     notes: [],
     unknown: 0,
   };
@@ -113,6 +114,10 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
     }
     case 'papers-kept':
       return { ...state, papers: { on: event.on, without: event.without } };
+    case 'approved': {
+      const { gate, by, without } = event;
+      return { ...state, approvals: [...state.approvals, { gate, by, without, at }] };
+    }
     case 'note':
       return { ...state, notes: [...state.notes, { at, text: event.text }] };
     case 'verified':

@@ -17,6 +17,10 @@ export interface Intents {
   openGate(): Promise<Result>;
   confirmGate(typed: string | undefined): Promise<'confirmed' | 'changed' | 'mistyped' | 'blocked' | 'refused'>;
   cancelGate(): Result;
+  /** The second person's code for the gate that is open. */
+  approve(code: string): Promise<Result>;
+  /** Nobody can be reached: the gate goes on without the second person. */
+  breakGlass(reason: string): Result;
   answer(step: string, host: string, choice: 'wait' | 'give-up' | 'retry' | 'look-again'): Result;
   skip(step: string, host: string, reason: string): Result;
   undo(reason: string): Result;

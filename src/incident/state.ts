@@ -111,6 +111,13 @@ export interface IncidentState {
   readonly resumes: number;
   /** The latest verification. */
   readonly verification?: Verification;
+  /** Second persons' consent to gates, and gates opened without it. */
+  readonly approvals: readonly {
+    readonly gate: string;
+    readonly by: string | null;
+    readonly without: string | null;
+    readonly at: number;
+  }[];
   readonly notes: readonly { readonly at: number; readonly text: string }[];
   /** Events of types this program does not know. */
   readonly unknown: number;

@@ -64,6 +64,7 @@ export function resolveInventory(cluster: ClusterFile, file: string, home?: stri
     ...(cluster.snapshots === undefined ? {} : { snapshots: { folder: path(cluster.snapshots.folder) } }),
     ...(cluster.passphrase === undefined ? {} : { passphrase: secret(cluster.passphrase) }),
     ...(cluster.token === undefined ? {} : { token: secret(cluster.token) }),
+    approvers: (cluster.approvers ?? []).map(({ name, key }) => ({ name, key: secret(key) })),
     contacts: (cluster.contacts ?? []).map(({ name, how, role }) => ({
       name,
       how,

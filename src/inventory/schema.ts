@@ -112,6 +112,7 @@ export const clusterSchema = z.strictObject({
   snapshots: z.strictObject({ folder: text('a path') }).optional(),
   passphrase: source.optional(),
   token: source.optional(),
+  approvers: z.array(z.strictObject({ name: text('a name'), key: source }), 'approvers is a list of people').optional(),
   contacts: z
     .array(
       z.strictObject({ name: text('a name'), how: text('how to reach them'), role: text('a role').optional() }),
@@ -135,6 +136,7 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
   sudo: ['password'],
   snapshots: ['folder'],
   contacts: ['name', 'how', 'role'],
+  approvers: ['name', 'key'],
 };
 
 /** An example of right for each field. */
@@ -176,6 +178,8 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   folder: 'snapshots: { folder: ./snapshots }',
   passphrase: 'passphrase: command:pass show k3s/backup',
   token: 'token: file:server-token',
+  approvers: 'approvers:\n  - { name: Kim, key: file:approval-key-kim }',
+  key: 'key: file:approval-key-kim',
   contacts: 'contacts:\n  - { name: Kim, how: "+1 555 0100", role: on call }',
   how: 'how: "+1 555 0100"',
   role: 'role: on call',

@@ -69,6 +69,12 @@ export interface Contact {
   readonly role?: string;
 }
 
+/** A second person, and where this machine has a copy of their key. */
+export interface Approver {
+  readonly name: string;
+  readonly key: SecretSource;
+}
+
 /** `cluster.yaml`, checked, with every default filled in and every path absolute. */
 export interface Inventory {
   /** Absolute path of the file it came from. */
@@ -90,4 +96,6 @@ export interface Inventory {
   readonly passphrase?: SecretSource;
   readonly token?: SecretSource;
   readonly contacts: readonly Contact[];
+  /** Where any are named, a gate that destroys needs the code of one of them. */
+  readonly approvers: readonly Approver[];
 }

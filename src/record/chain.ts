@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
+import { hash as hashOnce } from 'node:crypto';
 
 /** The hash chain over a record: each event's hash covers its own text and the hash before it. */
 
 export const CHAIN_START = '0'.repeat(64);
 
 export function linkHash(previous: string, seq: number, body: string): string {
-  return createHash('sha256').update(`${previous}\n${seq}\n${body}`).digest('hex');
+  // In one call: a long record is walked several times faster than with a hash object for each entry.
+  return hashOnce('sha256', `${previous}\n${seq}\n${body}`);
 }
 
 export interface Row {

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
+import type { Row } from './chain.js';
 
 /** One SQLite file per run: crash-safe, readable by others while the run is on, and easy to hand over. */
 
@@ -70,4 +71,17 @@ export function openForReading(path: string): Db {
   const db = new Database(path, { readonly: true, fileMustExist: true });
   db.pragma('busy_timeout = 2000');
   return db;
+}
+
+/** Adds entries and moves the head, all or none. */
+export function writeRows(db: Db, rows: readonly Row[]): void {
+  const insert = db.prepare('INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)');
+  const setHead = db.prepare(
+    'INSERT INTO head (one, events, hash) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET events = excluded.events, hash = excluded.hash',
+  );
+  db.transaction(() => {
+    for (const row of rows) insert.run(row.seq, row.body, row.hash);
+    const last = rows.at(-1);
+    if (last !== undefined) setHead.run(last.seq, last.hash);
+  })();
 }

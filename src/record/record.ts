@@ -1,7 +1,12 @@
+import { tmpdir } from 'node:os';
 import type { Clock } from '../base/clock.js';
 import type { AnyEvent, IncidentEvent, Payload } from '../incident/event.js';
 import { CHAIN_START, linkHash, type Row, verifyChain } from './chain.js';
-import { type Db, openForWriting } from './database.js';
+import { type Db, openForWriting, writeRows } from './database.js';
+import { SecondPlace } from './second.js';
+
+/** A file system in memory first: where the disk is full, the temporary directory often is, too. */
+const SECOND_PLACES: readonly string[] = ['/dev/shm', tmpdir()];
 
 /**
  * The record of a run: first to know. `append` returns when the event is on disk. Where it cannot be written the rescue goes on:
@@ -14,8 +19,20 @@ export class RunRecord {
   #head: string;
   #unwritten: Row[] = [];
   #trouble: string | undefined;
+  /** The file could not even be opened. */
+  readonly #inMemory: boolean;
+  readonly #second: SecondPlace;
 
-  private constructor(db: Db, clock: Clock, seq: number, head: string, trouble: string | undefined) {
+  private constructor(
+    db: Db,
+    clock: Clock,
+    { seq, head }: { seq: number; head: string },
+    trouble: string | undefined,
+    inMemory: boolean,
+    second: SecondPlace,
+  ) {
+    this.#inMemory = inMemory;
+    this.#second = second;
     this.#db = db;
     this.#clock = clock;
     this.#seq = seq;
@@ -24,7 +41,7 @@ export class RunRecord {
   }
 
   /** Opens or creates the record at a path and reads what is in it. */
-  static open(path: string, clock: Clock): { record: RunRecord; events: AnyEvent[] } {
+  static open(path: string, clock: Clock, places = SECOND_PLACES): { record: RunRecord; events: AnyEvent[] } {
     const { db, setAside, unwritable } = openForWriting(path);
     const rows = readRows(db);
     const last = rows.at(-1);
@@ -37,15 +54,20 @@ export class RunRecord {
           : verdict.ok
             ? undefined
             : `Entry ${verdict.seq} of the record does not hold: ${verdict.why}.`;
-    const record = new RunRecord(db, clock, last?.seq ?? 0, last?.hash ?? CHAIN_START, trouble);
+    const end = { seq: last?.seq ?? 0, head: last?.hash ?? CHAIN_START };
+    const second = new SecondPlace(path, places);
+    const record = new RunRecord(db, clock, end, trouble, unwritable !== undefined, second);
     return { record, events: eventsOf(rows) };
   }
 
   /** Why the record is not as it should be, for the header; undefined when all is well. */
   get trouble(): string | undefined {
-    return this.#unwritten.length > 0
-      ? `${this.#unwritten.length} events are not on disk: ${this.#trouble ?? ''}`
-      : this.#trouble;
+    if (this.#unwritten.length === 0 && !this.#inMemory) return this.#trouble;
+    const second = this.#second.path;
+    const where = second === undefined ? 'they are in memory only' : `they are in ${second}`;
+    return this.#inMemory
+      ? `${this.#trouble ?? ''}${second === undefined ? '' : ` A second copy is ${second}.`}`
+      : `${this.#unwritten.length} events are not on disk (${this.#trouble ?? ''}): ${where}`;
   }
 
   /** Hash of the last event: shown on screen and in exports. */
@@ -83,6 +105,7 @@ export class RunRecord {
   close(): void {
     this.#write();
     this.#db.close();
+    this.#second.close();
   }
 
   #write(): void {
@@ -92,19 +115,8 @@ export class RunRecord {
     } catch (error) {
       this.#trouble = error instanceof Error ? error.message : String(error);
     }
+    if (this.#unwritten.length > 0 || this.#inMemory) this.#second.write((seq) => this.rowsAfter(seq));
   }
-}
-
-export function writeRows(db: Db, rows: readonly Row[]): void {
-  const insert = db.prepare('INSERT INTO event (seq, body, hash) VALUES (?, ?, ?)');
-  const setHead = db.prepare(
-    'INSERT INTO head (one, events, hash) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET events = excluded.events, hash = excluded.hash',
-  );
-  db.transaction(() => {
-    for (const row of rows) insert.run(row.seq, row.body, row.hash);
-    const last = rows.at(-1);
-    if (last !== undefined) setHead.run(last.seq, last.hash);
-  })();
 }
 
 export function readRows(db: Db, after = 0): Row[] {

@@ -32,6 +32,13 @@ export function reportMarkdown(input: ReportInput): string {
     ...chart('Beside drills on this machine', input.drills),
     ...table('Gates', ['gate', 'confirmed', 'facts'], gateRows(state)),
     ...verificationTable(state),
+    ...list(
+      'Second person',
+      state.approvals.map(
+        ({ gate, by, without, at }) =>
+          `${gate}: ${by === null ? `opened without one, “${without ?? ''}”` : `${by} agreed`} (${clock(at)})`,
+      ),
+    ),
     ...list('What was lost', input.lost),
     ...list('What is left to do', input.left),
     ...list(

@@ -4,8 +4,8 @@ import type { AnyEvent } from '../incident/event.js';
 import { foldAll } from '../incident/fold.js';
 import type { IncidentState } from '../incident/state.js';
 import { type ChainVerdict, type Row, verifyChain } from './chain.js';
-import { openForReading, openForWriting } from './database.js';
-import { eventsOf, headOf, readRows, writeRows } from './record.js';
+import { openForReading, openForWriting, writeRows } from './database.js';
+import { eventsOf, headOf, readRows } from './record.js';
 
 /** The runs recorded on this machine. */
 

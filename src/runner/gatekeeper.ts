@@ -1,4 +1,11 @@
-import type { Attention, CheckedFact, GateView } from '../incident/attention.js';
+import { challengeFor } from '../base/approval.js';
+import {
+  type Approval,
+  type Attention,
+  type CheckedFact,
+  type GateView,
+  needsApproval,
+} from '../incident/attention.js';
 import type { Payload } from '../incident/event.js';
 import { contextOf, type IncidentState } from '../incident/state.js';
 import type { Scenario } from '../incident/step.js';
@@ -45,7 +52,7 @@ export class Gatekeeper {
     const { gate, open } = this.#waiting();
     if (open === undefined) throw new Refused('The gate is not open.');
     if (open.typed !== undefined && typed !== open.typed) return 'mistyped';
-    if (open.facts.some((fact) => !fact.ok)) return 'blocked';
+    if (open.facts.some((fact) => !fact.ok) || needsApproval(open)) return 'blocked';
     this.#run.attend({ kind: 'gate', gate, open, checking: true });
     if (open.id === TAKE_OVER) return this.#takeOver(gate, open);
     const facts = await this.#check(gate);
@@ -65,6 +72,40 @@ export class Gatekeeper {
     });
     this.#run.confirmed();
     return 'confirmed';
+  }
+
+  /** The second person's code. @throws Refused when it is nobody's */
+  async approve(code: string): Promise<void> {
+    const { approval } = this.#pending();
+    const by = await this.#run.ports.approver?.(approval.challenge, code);
+    if (by === undefined)
+      throw new Refused(
+        `That is no code for ${approval.challenge}. They make it with: blackstart approve ${approval.challenge}`,
+      );
+    this.#settle({ ...approval, by });
+  }
+
+  /** Nobody can be reached: it goes on without them, and that stands in the record. */
+  breakGlass(reason: string): void {
+    const { approval } = this.#pending();
+    if (reason.trim() === '') throw new Refused('Say why it cannot wait for the second person.');
+    this.#settle({ ...approval, without: reason });
+  }
+
+  #pending(): { approval: Approval } {
+    const { open } = this.#waiting();
+    if (open?.approval === undefined || !needsApproval(open))
+      throw new Refused('No gate waits for a second person now.');
+    return { approval: open.approval };
+  }
+
+  #settle(approval: Approval): void {
+    const { gate, open } = this.#waiting();
+    // The gate may have been opened anew meanwhile, with other facts: then this consent is to something else.
+    if (open?.approval?.challenge !== approval.challenge) throw new Refused('The gate shows something else by now.');
+    const { challenge, by = null, without = null } = approval;
+    this.#run.append({ type: 'approved', gate: open.id, challenge, by, without });
+    this.#run.attend({ kind: 'gate', gate, open: { ...open, approval }, checking: false });
   }
 
   cancel(): void {
@@ -101,7 +142,8 @@ export class Gatekeeper {
 
   async #show(gate: string, changed: readonly string[]): Promise<GateView> {
     const facts = await this.#check(gate);
-    const open: GateView = { ...gateView(this.#run.scenario(), this.#run.state(), gate), facts, changed };
+    const shown: GateView = { ...gateView(this.#run.scenario(), this.#run.state(), gate), facts, changed };
+    const open = { ...shown, ...approvalOf(shown, this.#run.state()) };
     this.#run.append({ type: 'gate-shown', gate, typed: open.typed ?? null, facts: facts.map(factLine) });
     this.#run.attend({ kind: 'gate', gate, open, checking: false });
     return open;
@@ -124,4 +166,13 @@ export class Gatekeeper {
     if (attention.kind !== 'gate') throw new Refused('No gate waits now.');
     return attention;
   }
+}
+
+/** Only what destroys needs two; the challenge binds everything that is shown, and counts until something fails or changes hands. */
+function approvalOf(gate: GateView, state: IncidentState): { approval?: Approval } {
+  const asked = state.cluster.approvers ?? [];
+  if (gate.effect !== 'destroy' || asked.length === 0) return {};
+  const target = gate.typed ?? gate.hosts[0] ?? state.cluster.name;
+  const binds = [state.runId, gate.id, target, gate.hosts, gate.steps, gate.facts.map(factLine), state.gatesVoidBefore];
+  return { approval: { challenge: challengeFor(gate.id, target, binds), asked } };
 }

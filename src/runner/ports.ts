@@ -45,6 +45,8 @@ export interface Ports {
   readonly clock: Clock;
   /** The lock on the cluster; without it (tests of single parts) nobody else is reckoned with. */
   readonly right?: RightPort;
+  /** Whose code this is for a challenge, where the inventory names second persons; undefined: nobody's. */
+  readonly approver?: (challenge: string, code: string) => Promise<string | undefined>;
   /** Masks every secret this program knows in text that is to be kept or shown. */
   redact(text: string): string;
 }

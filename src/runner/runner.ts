@@ -273,6 +273,18 @@ export class Runner {
     return this.#gates.confirm(typed);
   }
 
+  /** The second person's code for the gate that is open. @throws Refused */
+  approve(code: string): Promise<void> {
+    this.#mayAct();
+    return this.#gates.approve(code);
+  }
+
+  /** Goes on without the second person, for a reason that stands in the record. @throws Refused */
+  breakGlass(reason: string): void {
+    this.#mayAct();
+    this.#gates.breakGlass(reason);
+  }
+
   cancelGate(): void {
     this.#gates.cancel();
   }

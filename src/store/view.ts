@@ -13,6 +13,7 @@ export type Dialog =
   | { readonly kind: 'gate' }
   | { readonly kind: 'trouble' }
   | { readonly kind: 'quit' }
+  | { readonly kind: 'handover' }
   | { readonly kind: 'keys' }
   | { readonly kind: 'done' }
   /** One of the choices the scenario asks for. */
@@ -42,7 +43,9 @@ export type WordsPurpose =
   | { readonly do: 'copy-data' }
   | { readonly do: 'maintenance'; readonly item: string }
   | { readonly do: 'search' }
-  | { readonly do: 'filter' };
+  | { readonly do: 'filter' }
+  | { readonly do: 'approve' }
+  | { readonly do: 'break-glass' };
 
 /** Which journal lines are shown; an empty list or undefined leaves nothing out. */
 export interface JournalFilter {

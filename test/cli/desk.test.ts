@@ -54,6 +54,7 @@ function makeDesk({ bucket = {}, files = {}, reach = {}, token, more = {}, ledge
     servers: [host('cp1'), host('cp2')],
     agents: [host('w1', 'agent')],
     contacts: [],
+    approvers: [],
     ...(token === undefined ? {} : { token: { kind: 'file', path: join(folder, 'token') } as const }),
     ...(bucket === false
       ? {}

@@ -15,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../src/base/clock.js';
 import type { Payload } from '../../src/incident/event.js';
 import { foldAll } from '../../src/incident/fold.js';
+import { journalLine, parseJournal } from '../../src/papers/read.js';
 import { CHAIN_START, linkHash, type Row, verifyChain } from '../../src/record/chain.js';
 import { RunRecord } from '../../src/record/record.js';
 import { listRuns, newRunId, readRun, recordPath, unfinishedRun } from '../../src/record/runs.js';
@@ -149,6 +150,25 @@ describe('a record', () => {
   });
 });
 
+describe('every byte counts', () => {
+  const entries = chain(Array.from({ length: 40 }, (_, at) => JSON.stringify({ seq: at + 1, text: `entry ${at} é` })));
+  const whole = { events: entries.length, head: entries.at(-1)?.hash ?? '' };
+
+  test('2,000 bytes of a journal, each flipped in turn: every one is found', () => {
+    const bytes = Buffer.from(entries.map(journalLine).join(''));
+    const from = Math.max(1, bytes.length - 2_000);
+    let tried = 0;
+    for (let at = from; at < bytes.length; at++) {
+      const flipped = Buffer.from(bytes);
+      flipped[at] = (flipped[at] ?? 0) ^ 0x01;
+      const found = verifyChain(parseJournal(flipped.toString()), whole);
+      expect(found.ok, `byte ${at}`).toBe(false);
+      tried += 1;
+    }
+    expect(tried).toBeGreaterThan(1_990);
+  });
+});
+
 describe('a record that is broken does not stand in the way', () => {
   test.each([
     ['overwritten with nonsense', () => Buffer.from('this is no database, not at all, not even by its first bytes')],
@@ -181,13 +201,17 @@ describe('a record that is broken does not stand in the way', () => {
   });
 
   test('one that cannot be written any more: events stay in memory, it is said, and they are written when it works again', () => {
-    const { record } = RunRecord.open(path(), clock);
+    const elsewhere = join(folder, 'elsewhere');
+    const { record } = RunRecord.open(path(), clock, [join(folder, 'r1-is-no-folder\0'), elsewhere]);
     record.append(opening);
     const other = new Database(path());
     other.exec("CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END");
     expect(record.append(note('kept in memory')).seq).toBe(2);
     expect(record.append(note('this too')).seq).toBe(3);
-    expect(record.trouble).toMatch(/2 events are not on disk.*disk is full/);
+    expect(record.trouble).toMatch(/2 events are not on disk.*disk is full.*they are in .*elsewhere/);
+    // A second file holds the whole chain, and can be read by itself.
+    const second = /they are in (.*)$/.exec(record.trouble ?? '')?.[1] ?? '';
+    expect(readRun(second)).toMatchObject({ chain: { ok: true, events: 3 } });
     other.exec('DROP TRIGGER full');
     other.close();
     record.append(note('works again'));

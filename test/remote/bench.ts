@@ -57,6 +57,7 @@ export function open(
     servers: entries,
     agents: [],
     contacts: [],
+    approvers: [],
   };
   const hosts = openHosts(inventory, { env: {}, ...options, home });
   atEnd(() => hosts.closeAll());

@@ -6,7 +6,7 @@ import { findStep } from '../../src/incident/plan.js';
 import type { FaultName } from '../../src/practice/faults.js';
 import { differences, endState } from '../support/end-state.js';
 import { PracticeHost } from '../support/practice-host.js';
-import { Rig, RUN, type Wreck } from '../support/rig.js';
+import { Rig, RUN, until, type Wreck } from '../support/rig.js';
 
 /**
  * The console dies after every single event of a full restore; another one goes on from the record and the nodes. All wrecks are
@@ -19,6 +19,39 @@ const SAMPLE = 30;
 /** So many wrecks at a time: each is a whole cluster in memory. */
 const CHUNK = 40;
 
+/** What the operator does, and how it ends. */
+interface Story {
+  readonly name: string;
+  readonly faults: readonly FaultName[];
+  readonly outcome: 'recovered' | 'undone';
+  /** How often a reset really begins. */
+  readonly resets: number;
+  /** Everything is put back once the reset is done. */
+  readonly undoes?: true;
+  /** The part before it is another story's. */
+  readonly from?: (event: IncidentEvent) => boolean;
+}
+
+const RESTORE: Story = { name: 'a full restore', faults: [], outcome: 'recovered', resets: 1 };
+const STORIES: readonly Story[] = [
+  RESTORE,
+  { ...RESTORE, name: 'a full restore with a dead server', faults: ['dead-server'] },
+  {
+    ...RESTORE,
+    name: 'a reset that fails and is tried again',
+    faults: ['reset-fails-once'],
+    resets: 2,
+    from: (event) => event.type === 'step-ended' && event.outcome === 'failed',
+  },
+  {
+    ...RESTORE,
+    name: 'a reset that is undone',
+    outcome: 'undone',
+    undoes: true,
+    from: (event) => event.type === 'undo-begun',
+  },
+];
+
 interface Cut {
   readonly after: IncidentEvent;
   readonly wreck: Wreck;
@@ -27,12 +60,14 @@ interface Cut {
 interface Uninterrupted {
   readonly cuts: Cut[];
   readonly events: number;
+  /** The first event after which the console is to die. */
+  readonly from: number;
   readonly state: Record<string, string>;
 }
 
 /** Plays the whole run, which is the same every time, and copies the cluster after the events that are wanted. */
 async function uninterrupted(
-  faults: readonly FaultName[],
+  story: Story,
   wanted: (seq: number) => boolean,
   operator?: string,
 ): Promise<Uninterrupted> {
@@ -49,23 +84,24 @@ async function uninterrupted(
     }
   };
   const rig = await Rig.start({
-    faults,
+    faults: story.faults,
     ...(operator === undefined ? {} : { operator }),
     kept: (event, one) => {
       open = wanted(event.seq) ? event : undefined;
       freeze(one);
     },
   });
-  await operate(rig, faults);
+  await operate(rig, story);
   const events = rig.events.length;
+  const from = story.from === undefined ? 1 : (rig.events.find(story.from)?.seq ?? events);
   await rig.rest(120_000);
-  const state = await endState(rig);
+  const state = await endState(rig, story.outcome === 'recovered');
   await rig.close();
-  return { cuts, events, state };
+  return { cuts, events, from, state };
 }
 
 /** A person at the console: chooses, begins, answers gates; where it is not known whether something ran, tries it again. */
-async function operate(rig: Rig, faults: readonly FaultName[]): Promise<void> {
+async function operate(rig: Rig, { faults, undoes }: Story): Promise<void> {
   const { runner } = rig;
   if (!runner.state.begun) {
     await rig.choose();
@@ -74,7 +110,13 @@ async function operate(rig: Rig, faults: readonly FaultName[]): Promise<void> {
     runner.begin();
   }
   for (let tries = 0; tries < 5; tries++) {
-    await rig.play();
+    const undo = undoes === true && runner.state.undoing === undefined;
+    await rig.play(() => undo && runner.state.cells['reset@node-1']?.status === 'done');
+    if (undo && runner.state.cells['reset@node-1']?.status === 'done') {
+      await until(() => runner.attention.kind === 'gate', 'the gate after the reset');
+      runner.undo('it was the wrong backup');
+      await rig.play();
+    }
     const { attention } = runner;
     if (attention.kind !== 'trouble') return;
     runner.answer(attention.step, attention.host, 'retry');
@@ -105,20 +147,20 @@ async function resetsBegun(rig: Rig): Promise<number> {
 async function goesOn(
   cut: Cut,
   expected: Record<string, string>,
-  faults: readonly FaultName[],
+  story: Story,
   how: Parameters<typeof Rig.resume>[1] = {},
 ): Promise<string[]> {
   const rig = await Rig.resume(cut.wreck, how);
   try {
-    await operate(rig, faults);
+    await operate(rig, story);
     const wrong = ungated(rig).map((step) => `${step} was sent without its gate`);
-    if (rig.runner.state.ended?.outcome !== 'recovered') {
-      return [...wrong, `did not recover: ${JSON.stringify(rig.runner.attention).slice(0, 400)}`];
+    if (rig.runner.state.ended?.outcome !== story.outcome) {
+      return [...wrong, `not ${story.outcome}: ${JSON.stringify(rig.runner.attention).slice(0, 400)}`];
     }
     const begun = await resetsBegun(rig);
-    if (begun !== 1) wrong.push(`the reset began ${begun} times`);
+    if (begun !== story.resets) wrong.push(`the reset began ${begun} times`);
     await rig.rest(120_000);
-    return [...wrong, ...differences(expected, await endState(rig)).slice(0, 5)];
+    return [...wrong, ...differences(expected, await endState(rig, story.outcome === 'recovered')).slice(0, 5)];
   } catch (error) {
     return [String(error)];
   } finally {
@@ -127,30 +169,31 @@ async function goesOn(
 }
 
 /** The events after which the console dies: all, or the same ones every time, spread over the whole run. */
-function chosen(events: number): number[] {
-  const all = Array.from({ length: events }, (_, index) => index + 1);
-  const slot = (index: number): number => Math.floor((index * SAMPLE) / events);
+function chosen({ events, from }: Uninterrupted): number[] {
+  const all = Array.from({ length: events - from + 1 }, (_, index) => index + from);
+  const slot = (index: number): number => Math.floor((index * SAMPLE) / all.length);
   return ALL ? all : all.filter((_seq, index) => slot(index) !== slot(index - 1));
 }
 
-describe.each([[[]], [['dead-server']]] as [FaultName[]][])('a console that dies (%s)', (faults) => {
+describe.each(STORIES)('$name: a console that dies', (story) => {
   test(
     'is followed by one that ends where an uninterrupted run ends',
     async () => {
-      const { events, state } = await uninterrupted(faults, () => false);
-      const kill = chosen(events);
+      const whole = await uninterrupted(story, () => false);
+      const { events, state } = whole;
+      const kill = chosen(whole);
       const failures: string[] = [];
       let tried = 0;
       for (let from = 0; from < kill.length; from += CHUNK) {
         const chunk = new Set(kill.slice(from, from + CHUNK));
-        for (const cut of (await uninterrupted(faults, (seq) => chunk.has(seq))).cuts) {
+        for (const cut of (await uninterrupted(story, (seq) => chunk.has(seq))).cuts) {
           const { seq, type } = cut.after;
-          for (const wrong of await goesOn(cut, state, faults)) failures.push(`after event ${seq} (${type}): ${wrong}`);
+          for (const wrong of await goesOn(cut, state, story)) failures.push(`after event ${seq} (${type}): ${wrong}`);
           tried += 1;
         }
       }
       process.stdout.write(
-        `kill points${faults.length > 0 ? ` with ${faults.join()}` : ''}: ${tried} of ${events} tried, ${kill.length - tried} not reached, ${failures.length} differences\n`,
+        `kill points of ${story.name}: ${tried} of ${events - whole.from + 1} tried, ${kill.length - tried} not reached, ${failures.length} differences\n`,
       );
       expect(failures).toEqual([]);
       expect(events).toBeGreaterThan(150);
@@ -176,14 +219,15 @@ async function foundOnServers({ cluster, clock, ...wreck }: Wreck): Promise<{ wr
 test(
   'a console that dies with its machine: a colleague takes over from the servers and ends where it would have ended',
   async () => {
-    const { events, state } = await uninterrupted([], () => false, 'alice');
-    const kill = chosen(events);
+    const whole = await uninterrupted(RESTORE, () => false, 'alice');
+    const { events, state } = whole;
+    const kill = chosen(whole);
     const failures: string[] = [];
     let tried = 0;
     let tooEarly = 0;
     for (let from = 0; from < kill.length; from += CHUNK) {
       const chunk = new Set(kill.slice(from, from + CHUNK));
-      for (const cut of (await uninterrupted([], (seq) => chunk.has(seq), 'alice')).cuts) {
+      for (const cut of (await uninterrupted(RESTORE, (seq) => chunk.has(seq), 'alice')).cuts) {
         const { seq, type } = cut.after;
         const found = await foundOnServers(cut.wreck);
         if (found === undefined) {
@@ -192,7 +236,7 @@ test(
             failures.push(`after event ${seq} (${type}): commands were sent, and no server knows of the run`);
           continue;
         }
-        for (const wrong of await goesOn({ ...cut, wreck: found.wreck }, state, [], found.how))
+        for (const wrong of await goesOn({ ...cut, wreck: found.wreck }, state, RESTORE, found.how))
           failures.push(`after event ${seq} (${type}): ${wrong}`);
         tried += 1;
       }

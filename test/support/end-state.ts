@@ -9,8 +9,10 @@ const neutral = (text: string): string =>
     .replace(/(etcd-old-|tls-|etcd-backup-|restored-[\w-]+-node-\d-)\d{9,}/g, '$1TIME')
     .replace(/node-(\d)-[0-9a-f]{8}/g, 'node-$1-RANDOM');
 
-/** Kind, mode, owner and content of every file that matters on a node, members as the cluster tells them, and unit states. */
-export async function endState(rig: Rig): Promise<Record<string, string>> {
+/** Kind, mode, owner and content of every file that matters on a node, members as the cluster tells them, and unit states.
+ * @param serving false where the cluster is down: then files alone count
+ */
+export async function endState(rig: Rig, serving = true): Promise<Record<string, string>> {
   const state: Record<string, string> = {};
   for (const [name, node] of rig.cluster.nodes) {
     if (node.state.power !== 'on') continue;
@@ -18,10 +20,12 @@ export async function endState(rig: Rig): Promise<Record<string, string>> {
       if (!WATCHED.some((root) => path.startsWith(root))) continue;
       state[`${name}:${neutral(path)}`] = content(path, print);
     }
+    if (!serving) continue;
     const unit = SERVERS.includes(name) ? 'k3s' : 'k3s-agent';
     const said = await rig.run(name, `systemctl show ${unit} -p ActiveState,SubState,DropInPaths`);
     state[`${name}: unit`] = said.stdout;
   }
+  if (!serving) return state;
   const { stdout } = await rig.run('node-1', 'curl -s -k https://127.0.0.1:6443/db/info');
   const { members } = JSON.parse(stdout) as { members: { name: string; isLearner?: boolean }[] };
   state.members = neutral(

@@ -15,6 +15,8 @@ import type {
 } from '../../src/remote/host.js';
 import { quoteArgv } from '../../src/remote/quote.js';
 
+export type Cut = 'before' | 'during' | 'after';
+
 /** The second implementation of a host: calls a practice node in this process with the very text that would go over SSH. */
 export class PracticeHost implements Host {
   constructor(
@@ -22,6 +24,8 @@ export class PracticeHost implements Host {
     private readonly clock: Clock,
     /** Every command line, for tests that read what was sent. */
     private readonly sent: (host: string, argv: readonly string[]) => void = () => {},
+    /** Where the connection is lost: before the command is sent, while it runs, or before its answer is here. */
+    private readonly cut: (host: string, argv: readonly string[]) => Cut | undefined = () => undefined,
   ) {}
 
   get name(): string {
@@ -38,6 +42,10 @@ export class PracticeHost implements Host {
 
   async exec(request: ExecRequest): Promise<ExecResult> {
     this.sent(this.name, request.argv);
+    return this.#cutting(request.lane === 'runner' ? request.argv : undefined, () => this.#exec(request));
+  }
+
+  async #exec(request: ExecRequest): Promise<ExecResult> {
     return this.#run(request.argv, {
       ...(request.stdin === undefined ? {} : { stdin: new Uint8Array(Buffer.from(request.stdin)) }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
@@ -67,6 +75,25 @@ export class PracticeHost implements Host {
   /** The commands of `src/remote/put.ts` for a login as root. */
   async put(request: PutRequest): Promise<{ readonly bytes: number }> {
     this.sent(this.name, ['put', request.path]);
+    return this.#cutting(['put', request.path], () => this.#put(request));
+  }
+
+  /** @param argv undefined: this one is never cut */
+  async #cutting<Answer>(argv: readonly string[] | undefined, act: () => Promise<Answer>): Promise<Answer> {
+    const cut = argv === undefined ? undefined : this.cut(this.name, argv);
+    if (cut === undefined) return act();
+    if (cut === 'before') throw problem(this.name, 'host-unreachable', `${this.name} does not answer`);
+    const answer = act();
+    if (cut === 'after') await answer;
+    else {
+      // It goes on over there; nobody here hears of it.
+      answer.catch(() => undefined);
+      await this.clock.sleep(1);
+    }
+    throw problem(this.name, 'connection-lost', `the connection to ${this.name} was lost`);
+  }
+
+  async #put(request: PutRequest): Promise<{ readonly bytes: number }> {
     const bytes = 'bytes' in request.source ? request.source.bytes : new Uint8Array(readFileSync(request.source.file));
     const part = `${request.path}.part`;
     const signal = request.signal === undefined ? {} : { signal: request.signal };

@@ -17,7 +17,7 @@ import { snapshot } from '../../src/practice/data.js';
 import { HOSTS, TOKEN } from '../../src/practice/node/layout.js';
 import type { Ports, RecordPort } from '../../src/runner/ports.js';
 import { prove } from '../../src/snapshot/index.js';
-import { PracticeHost } from './practice-host.js';
+import { type Cut, PracticeHost } from './practice-host.js';
 
 export const BACKUP = 'snapshot-weekly-20261122020000.db.gpg';
 
@@ -125,6 +125,7 @@ export function practicePorts(
   record: RecordPort,
   backup: ProvenBackup,
   fetched: Set<string> = new Set(),
+  cut?: (host: string, argv: readonly string[]) => Cut | undefined,
 ): PracticePorts {
   const sent: { host: string; argv: readonly string[] }[] = [];
   const compared = new Set<string>();
@@ -135,6 +136,7 @@ export function practicePorts(
         () => cluster.node(name),
         clock,
         (host, argv) => sent.push({ host, argv }),
+        cut,
       ),
     ]),
   );

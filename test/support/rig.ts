@@ -17,6 +17,7 @@ import type { FaultName } from '../../src/practice/faults.js';
 import type { Previous } from '../../src/runner/right.js';
 import { Runner } from '../../src/runner/runner.js';
 import { MemoryRecord } from './fake-world.js';
+import type { Cut } from './practice-host.js';
 import { BACKUP, type PracticePorts, practiceCluster, practicePorts, provenSnapshot } from './practice-ports.js';
 
 export const RUN = '20261122-0314-7f3a';
@@ -36,6 +37,8 @@ export interface RigOptions {
   /** A second console on the cluster of another. */
   readonly beside?: Rig;
   readonly run?: string;
+  /** Where a connection is lost. */
+  readonly cut?: (host: string, argv: readonly string[]) => Cut | undefined;
   /** Called after each event is on "disk". */
   readonly kept?: (event: IncidentEvent, rig: Rig) => void;
 }
@@ -115,7 +118,7 @@ export class Rig {
       if (rig !== undefined) options.kept?.(event, rig);
     });
     const fetched = new Set<string>();
-    const practice = practicePorts(cluster, clock, record, backup, fetched);
+    const practice = practicePorts(cluster, clock, record, backup, fetched, options.cut);
     const run = options.run ?? RUN;
     const site = siteFor(options.operator, run, practice, clock, record, () => runner);
     const runner: Runner = Runner.open(

@@ -166,5 +166,6 @@ export function bareInventory(path: string): Inventory {
     servers: [],
     agents: [],
     contacts: [],
+    approvers: [],
   };
 }
