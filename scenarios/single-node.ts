@@ -167,6 +167,8 @@ function fitsWay(context: StepContext, name: string, way: Way): string[] {
   if (fenced) return [`${name} is attested to be off: the only way is remove.`];
   if (way === 'install') return isFresh(context, name) ? [] : [`K3s is installed on ${name}: choose the way rejoin.`];
   if (facts.service === undefined) return [`K3s is not installed on ${name}: choose the way install.`];
+  if (way === 'start' && (facts.data?.datastore !== 'etcd' || facts.data.tombstone))
+    return [`${name} has no place in the cluster to come back to with its data: choose the way rejoin.`];
   return way === 'rejoin' ? outside(context, name) : [];
 }
 
@@ -249,7 +251,16 @@ export const singleNode: Scenario = {
       title: 'Make safe',
       hosts: target,
       order: () => 'together',
-      steps: [onlyFor(['rejoin'], stopServers), onlyFor(['rejoin'], saveServers)],
+      steps: [
+        onlyFor(['rejoin'], stopServers, {
+          runbook: 'Scenario 1, step 2: repair the failed node',
+          why: 'It must not come back with its old data while its place in the cluster is being cleared.',
+        }),
+        onlyFor(['rejoin'], saveServers, {
+          runbook: 'Pre-restore checklist: back up current etcd data',
+          why: 'Its own data, token and configuration, for whoever wants to know later what it had.',
+        }),
+      ],
     },
     { id: 'out', title: 'Take out', hosts: onlyPrimary, order: () => 'together', steps: [removeMember] },
     {

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 const BENCHES = {
   snapshot: () => import('../test/bench/snapshot.bench.mjs').then((one) => one.benchSnapshot),
   journal: () => import('../test/bench/journal.bench.mjs').then((one) => one.benchJournal),
+  probes: () => import('../test/bench/probes.bench.mjs').then((one) => one.benchProbes),
   lookup: () => import('../test/bench/lookup.bench.mjs').then((one) => one.benchLookup),
 };
 

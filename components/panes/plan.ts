@@ -16,10 +16,12 @@ export interface PlanRow {
 
 /** Rows of the plan; phases are headings and cannot be chosen. */
 export function planRows(plan: readonly PlannedPhase[]): PlanRow[] {
-  return plan.flatMap((phase, index) => {
+  const needed = plan.flatMap((phase) => {
     const steps = phase.steps.filter((step) => step.hosts.some((one) => one.when.run !== 'no'));
-    if (steps.length === 0) return [];
-    const heading: PlanRow = { kind: 'phase', title: `${index + 1} ${phase.phase.title}` };
+    return steps.length === 0 ? [] : [{ title: phase.phase.title, steps }];
+  });
+  return needed.flatMap(({ title, steps }, index) => {
+    const heading: PlanRow = { kind: 'phase', title: `${index + 1} ${title}` };
     return [heading, ...steps.map((planned): PlanRow => ({ kind: 'step', title: planned.step.title, planned }))];
   });
 }

@@ -1,6 +1,6 @@
 import type { ConsoleState } from '../../src/store/store.js';
 import { overdueText } from '../dialogs/maintenance.js';
-import { exactly, type Line, labelled, line, pad, seg } from '../line.js';
+import { exactly, type Line, labelled, pad, seg } from '../line.js';
 import { GLYPH } from '../symbols.js';
 
 /** What fits: the scenarios with the evidence, the choices, and what is still missing. */
@@ -50,7 +50,7 @@ function overdue(state: ConsoleState, width: number): Line[] {
 function choiceLines(state: ConsoleState, width: number): Line[] {
   const { incident, scenario } = state;
   if (incident?.scenario === undefined)
-    return [[], line(seg('Press enter on a scenario: it only chooses, nothing is changed.', 'dim'))];
+    return [[], ...labelled('', 'Press enter on a scenario: it only chooses, nothing is changed.', width, 0, 'dim')];
   const { choices } = incident;
   return [
     [],
