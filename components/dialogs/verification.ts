@@ -30,7 +30,7 @@ export function verificationLines(state: ConsoleState, width: number): Line[] {
 
 function rowLines(row: VerificationRow, width: number): Line[] {
   const { glyph, tone, word } = LOOK[row.result];
-  const column = Math.min(44, Math.max(28, Math.floor(width * 0.38)));
+  const column = Math.min(56, Math.max(28, Math.floor(width * 0.5)));
   const title = `${glyph} ${pad(word, 8)}${row.title}`;
   const [first = [], ...rest] = labelled('', row.seen, width, column, row.result === 'pass' ? 'dim' : tone);
   return [

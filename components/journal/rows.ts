@@ -45,10 +45,26 @@ const KEYS = new WeakMap<JournalLine, string>();
 function foldKey(line: JournalLine): string {
   const known = KEYS.get(line);
   if (known !== undefined) return known;
-  const text = line.text.replace(/\b\d+(?:\.\d+)?(?:ms|µs|us|s|m)\b|\b\d{4,}\b|\b[0-9a-f]{8,}\b/g, '#');
+  const text = isStack(line.text)
+    ? 'stack'
+    : line.text.replace(/\b\d+(?:\.\d+)?(?:ms|µs|us|s|m)\b|\b\d{4,}\b|\b[0-9a-f]{8,}\b/g, '#');
   const key = `${line.host} ${line.unit} ${line.severity} ${text}`;
   KEYS.set(line, key);
   return key;
+}
+
+/**
+ * A line of the stacks a Go program prints when it dies, hundreds at a time (R13): folded into one whatever they say. Told without
+ * a pattern that could run away on a hostile line.
+ */
+export function isStack(text: string): boolean {
+  if (/^goroutine \d|^created by \S/.test(text)) return true;
+  if (/^\s{1,8}\/\S{1,300}\.(?:go|s):\d/.test(text)) return true;
+  const open = text.indexOf('(');
+  const called = text.slice(0, Math.max(0, open));
+  return (
+    text.endsWith(')') && !called.includes(' ') && (called.startsWith('runtime.') || /^[\w.-]{1,100}\//.test(called))
+  );
 }
 
 export interface Rows {

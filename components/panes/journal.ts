@@ -2,7 +2,7 @@ import type { JournalLine } from '../../src/incident/journal.js';
 import type { JournalView } from '../../src/store/view.js';
 import { filterText } from '../journal/filter.js';
 import { locate, type Mark } from '../journal/find.js';
-import { cursorOf, journalRows, type Row } from '../journal/rows.js';
+import { cursorOf, isStack, journalRows, type Row } from '../journal/rows.js';
 import { cut, type Line, labelled, pad, type Segment, seg, spread, type Tone } from '../line.js';
 import { GLYPH } from '../symbols.js';
 
@@ -60,7 +60,7 @@ export function journalLines(
   ];
 }
 
-function drawn({ line, count }: Row, mark: Mark | undefined, width: number): Line {
+function drawn({ line, first, count }: Row, mark: Mark | undefined, width: number): Line {
   const { letter, tone } = LETTER[line.severity];
   const unit = line.unit.startsWith('blackstart-') ? line.unit.replace(/^blackstart-[\d-]+-[0-9a-f]+-/, '') : line.unit;
   const right = [
@@ -73,7 +73,9 @@ function drawn({ line, count }: Row, mark: Mark | undefined, width: number): Lin
       seg(`${pad(line.host, 9)} `, 'accent'),
       seg(`${pad(unit, width > 100 ? 12 : 6)} `, 'dim'),
       seg(`${letter} `, tone),
-      ...marked(line.text, mark, width, line.severity === 'info' ? 'plain' : tone),
+      ...(count > 1 && isStack(first.text)
+        ? [seg(cut(`stacks of goroutines: ${first.text.trim()}`, width), 'dim')]
+        : marked(line.text, mark, width, line.severity === 'info' ? 'plain' : tone)),
     ],
     right,
     width,

@@ -3,6 +3,7 @@ import { type DoctorSeen, doctorRows } from '../../src/cli/doctor-checks.js';
 import { lookedAtState } from '../../src/cli/looked-at.js';
 import type { HostFacts } from '../../src/incident/facts.js';
 import { parseInventory } from '../../src/inventory/load.js';
+import { serverFacts as host } from '../support/host-facts.js';
 
 const inventory = parseInventory(
   'cluster: prod\nservers: [{name: a, address: a}, {name: b, address: b}, {name: c, address: c}]\nagents: [{name: w, address: w}]\nbucket: {endpoint: "https://s3", bucket: bbb}\npassphrase: prompt\ncontacts: [{name: Kim, how: phone}]\n',
@@ -11,35 +12,6 @@ const inventory = parseInventory(
 );
 const NOW = 1_795_000_000_000;
 const HOUR = 3_600_000;
-const unit = {
-  load: 'loaded',
-  active: 'active',
-  sub: '',
-  enabled: 'enabled',
-  restarts: 0,
-  crashLoop: false,
-  activeSince: null,
-};
-const service = {
-  path: '/usr/local/bin/k3s',
-  version: 'v1.35.0+k3s1',
-  unit,
-  args: [],
-  clusterInit: false,
-  etcdS3: false,
-  clusterReset: false,
-  configFiles: [],
-  problems: [],
-  tokenHash: '90a69bb34d8c',
-};
-const host: HostFacts = {
-  reachable: true,
-  latencyMs: 4,
-  clockOffsetMs: 100,
-  diskFree: 40e9,
-  service,
-  data: { datastore: 'etcd', dbBytes: 1e6, resetFlag: false, tombstone: false, mountPoint: false, aside: [] },
-};
 const backups = Array.from({ length: 8 }, (_, index) => ({
   id: `snapshot-daily-${index}`,
   name: `snapshot-daily-${index}`,

@@ -118,6 +118,23 @@ describe('repeated lines', () => {
     ).toHaveLength(4);
   });
 
+  test('the stacks of a Go program that died are one row; what is said around them is not', () => {
+    const rows = foldLines(
+      [
+        'fatal error: fault',
+        'goroutine 1 gp=0x36e6d07d01e0 m=nil [select]:',
+        'runtime.gopark(0x36e6d1a6ced0?, 0x2?, 0x70?)',
+        '  /usr/local/go/src/runtime/asm_amd64.s:1771 +0x1 fp=0x36',
+        'go.etcd.io/bbolt.(*Tx).forEachPage(0x36, {0x3f, 0x12})',
+        '    /go/pkg/mod/go.etcd.io/bbolt@v1.4.3/tx.go:638 +0x7a',
+        'created by go.etcd.io/etcd/server/v3/storage.OpenBackend in goroutine 1',
+        'k3s.service: Main process exited, code=exited, status=2/INVALIDARGUMENT',
+        'Failed to reconcile (will retry)',
+      ].map((text) => line(text)),
+    );
+    expect(rows.map((row) => row.count)).toEqual([1, 6, 1, 1]);
+  });
+
   test('none is lost: the counts sum up to the lines', () => {
     const some = fc.array(
       fc.record({ text: fc.constantFrom('a', 'b', 'c 1234', 'c 9876'), host: fc.constantFrom('x', 'y') }),

@@ -1,39 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { type ChecklistSeen, itemStatuses, unmetBeforeBegin } from '../../scenarios/pre-restore.js';
 import type { IncidentEvent, Payload } from '../../src/incident/event.js';
-import type { HostFacts } from '../../src/incident/facts.js';
 import { foldAll } from '../../src/incident/fold.js';
 import { contextOf } from '../../src/incident/state.js';
 import { HERE } from '../../src/incident/step.js';
 import { opening, threeHosts } from '../support/fake-world.js';
-
-const unit = {
-  load: 'loaded',
-  active: 'active',
-  sub: '',
-  enabled: 'enabled',
-  restarts: 0,
-  crashLoop: false,
-  activeSince: null,
-};
-const answers: HostFacts = {
-  reachable: true,
-  service: {
-    path: '/usr/local/bin/k3s',
-    version: 'v1.35.0+k3s1',
-    unit,
-    args: [],
-    clusterInit: false,
-    etcdS3: false,
-    clusterReset: false,
-    configFiles: [],
-    problems: [],
-  },
-  data: { datastore: 'etcd', dbBytes: 1e6, resetFlag: false, tombstone: false, mountPoint: false, aside: [] },
-};
+import { serverFacts } from '../support/host-facts.js';
 
 function seen(payloads: readonly Payload[], more: Partial<ChecklistSeen> = {}): ChecklistSeen {
-  const looked = threeHosts.hosts.map(({ name }): Payload => ({ type: 'host-seen', host: name, facts: answers }));
+  const looked = threeHosts.hosts.map(({ name }): Payload => ({ type: 'host-seen', host: name, facts: serverFacts }));
   const events = [opening, ...looked, ...payloads].map(
     (payload, index) =>
       ({ seq: index + 1, at: new Date(1000 + index).toISOString(), mono: 0, ...payload }) as IncidentEvent,
