@@ -92,8 +92,12 @@ function incident(servers: number, agents: number): IncidentState {
 const commandsOf = (state: IncidentState): { step: string; host: string; command: Command }[] =>
   planOf(fullRestore, state).flatMap((phase) =>
     phase.steps.flatMap(({ step, hosts }) =>
-      hosts.flatMap(({ host: name }) =>
-        (step.run?.(contextOf(state, name, 1, true)) ?? []).map((command) => ({ step: step.id, host: name, command })),
+      hosts.flatMap(({ host: name, when }) =>
+        (when.run === 'no' ? [] : (step.run?.(contextOf(state, name, 1, true)) ?? [])).map((command) => ({
+          step: step.id,
+          host: name,
+          command,
+        })),
       ),
     ),
   );
