@@ -18,6 +18,19 @@ export function lockedBy(steps: readonly Step[], state: IncidentState, key: Choi
     : `"${sent.title}" has been run: the ${key} cannot change any more in this run. Undo first.`;
 }
 
+/** Why an operator's word on a step is not taken: a step that is done, or still works, must not be begun anew by it. */
+export function answerRefused(cell: Cell, choice: 'wait' | 'give-up' | 'retry' | 'look-again'): string | undefined {
+  const failed = cell.status === 'failed' || cell.status === 'doubt';
+  if (choice === 'wait' || choice === 'give-up')
+    return cell.late ? undefined : 'It is not late: nothing waits for that.';
+  if (failed) return undefined;
+  if (cell.late)
+    return 'It is still under way, and a second attempt beside it would not be safe. Wait, or give it up first.';
+  return isSettled(cell)
+    ? 'It is done: it is not begun again. Undo it first.'
+    : 'It is under way: there is nothing to decide.';
+}
+
 /** What depended on a changed choice and is to be done again. */
 export function staleCells(steps: readonly Step[], state: IncidentState, key: ChoiceKey): Cell[] {
   const stale = new Set(steps.filter((step) => step.dependsOn?.includes(key) === true).map((step) => step.id));

@@ -3,11 +3,19 @@ import type { Attention, GateView, Progress } from '../incident/attention.js';
 import type { AnyEvent, IncidentEvent, Payload, Trouble } from '../incident/event.js';
 import type { HostFacts } from '../incident/facts.js';
 import { fold, foldAll } from '../incident/fold.js';
-import { cellKey, contextOf, type IncidentState } from '../incident/state.js';
+import { cellKey, contextOf, type IncidentState, isSettled } from '../incident/state.js';
 import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { undoScenario } from '../incident/undo.js';
 import type { VerificationRow } from '../incident/verification.js';
-import { filesElsewhere, judgedAnew, lockedBy, mayHandOver, staleCells, suggestions } from './choices.js';
+import {
+  answerRefused,
+  filesElsewhere,
+  judgedAnew,
+  lockedBy,
+  mayHandOver,
+  staleCells,
+  suggestions,
+} from './choices.js';
 import { type Decision, decide } from './decide.js';
 import { type GateAnswer, Gatekeeper } from './gatekeeper.js';
 import { perform } from './perform.js';
@@ -187,6 +195,7 @@ export class Runner {
 
   chooseScenario(scenario: string): void {
     this.#mustBeMine();
+    this.#mustBeOpen();
     if (!this.options.scenarios.has(scenario)) throw new Refused(`There is no scenario ${scenario}.`);
     if (this.#state.scenario === scenario) return;
     if (this.#state.begun) mayHandOver(this.scenario, this.#state, scenario);
@@ -196,6 +205,7 @@ export class Runner {
 
   choose(key: ChoiceKey, value: string): void {
     this.#mustBeMine();
+    this.#mustBeOpen();
     if (this.#state.choices[key] === value && this.#state.choices.suggested?.includes(key) !== true) return;
     const locked = lockedBy(this.#steps(), this.#state, key);
     if (locked !== undefined) throw new Refused(locked);
@@ -257,6 +267,8 @@ export class Runner {
 
   pause(on: boolean): void {
     this.#mustBeMine();
+    this.#mustBeOpen();
+    if (!this.#state.begun) throw new Refused('Nothing has begun: there is nothing to pause.');
     this.#append({ type: 'paused', on });
     this.pump();
   }
@@ -294,6 +306,8 @@ export class Runner {
     this.#mayAct();
     const cell = this.#state.cells[cellKey(step, host)];
     if (cell === undefined) throw new Refused(`Step ${step} has not begun on ${host}.`);
+    const not = answerRefused(cell, choice);
+    if (not !== undefined) throw new Refused(not);
     this.#append({ type: 'answered', step, host, choice });
     if (choice === 'give-up') {
       const trouble: Trouble = {
@@ -318,6 +332,8 @@ export class Runner {
     this.#mayAct();
     const found = this.#steps().find((one) => one.id === step);
     if (found?.skippable === undefined) throw new Refused('This step cannot be skipped: later steps rely on it.');
+    if (isSettled(this.#state.cells[cellKey(step, host)]))
+      throw new Refused('It is over already: there is nothing to skip.');
     if (reason.trim() === '') throw new Refused('Say why it is skipped.');
     this.#append({ type: 'step-skipped', step, host, reason });
     this.pump();
@@ -488,6 +504,10 @@ export class Runner {
   #attend(attention: Attention): void {
     this.#attention = attention;
     this.#tell(undefined);
+  }
+
+  #mustBeOpen(): void {
+    if (this.#state.ended !== undefined) throw new Refused('This run has ended.');
   }
 
   /** @throws Refused while another console's run is shown: what is wanted here would be lost */
