@@ -146,7 +146,8 @@ function choose(choices: Choices, { key, value, suggested }: Typed<'chosen'>): C
 
 /** What a task on this machine held died with its process, also where it had ended: it is run again. */
 function afterResume(cell: Cell): Cell {
-  const open = cell.host === HERE && (cell.status === 'begun' || cell.status === 'running');
+  const here = cell.host === HERE || cell.sent.some((one) => one.command.kind === 'task');
+  const open = here && (cell.status === 'begun' || cell.status === 'running');
   return open ? { ...cell, status: 'begun', sent: [], clear: false } : cell;
 }
 
