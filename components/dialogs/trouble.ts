@@ -2,7 +2,7 @@ import { findStep } from '../../src/incident/plan.js';
 import { cellKey } from '../../src/incident/state.js';
 import { HERE } from '../../src/incident/step.js';
 import type { ConsoleState } from '../../src/store/store.js';
-import { type Line, labelled, line, seg } from '../line.js';
+import { type Line, labelled, line, seg, wrap } from '../line.js';
 import { clockSpan } from '../words.js';
 
 /** One choice at a failure, safest first. */
@@ -13,7 +13,13 @@ export interface TroubleChoice {
 }
 
 /** What failed, what it left behind, and the choices: never a bare exit code. */
-export function troubleLines(state: ConsoleState, width: number): Line[] {
+export const troubleLines = (state: ConsoleState, width: number): Line[] => [
+  ...troubleFacts(state, width),
+  ...choiceLines(state, width),
+];
+
+/** What failed, what it left behind, and what to do next. */
+export function troubleFacts(state: ConsoleState, width: number): Line[] {
   const { attention, incident, scenario } = state;
   if (attention.kind !== 'trouble' || incident === undefined)
     return [line(seg('Nothing needs a decision now.', 'dim'))];
@@ -50,11 +56,18 @@ export function troubleLines(state: ConsoleState, width: number): Line[] {
       ? []
       : [line(seg(' i  ', 'accent'), seg('explain'.padEnd(12)), seg('what is known of this', 'dim'))]),
     line(seg(' C  ', 'accent'), seg('call'.padEnd(12)), seg('whom to call, and what to tell them', 'dim')),
-    ...troubleChoices(state).map((choice) =>
-      line(seg(` ${choice.key}  `, 'accent'), seg(choice.label.padEnd(12)), seg(choice.because, 'dim')),
-    ),
   ];
 }
+
+/** The choices, safest first, each with its letter. */
+const choiceLines = (state: ConsoleState, width: number): Line[] =>
+  troubleChoices(state).flatMap((choice) => {
+    const [first = '', ...rest] = wrap(choice.because, Math.max(20, width - 16));
+    return [
+      line(seg(` ${choice.key}  `, 'accent'), seg(choice.label.padEnd(12)), seg(first, 'dim')),
+      ...rest.map((text) => line(seg(' '.repeat(16)), seg(text, 'dim'))),
+    ];
+  });
 
 export function troubleChoices(state: ConsoleState): TroubleChoice[] {
   const { attention, incident, scenario } = state;
@@ -101,13 +114,13 @@ export function troubleChoices(state: ConsoleState): TroubleChoice[] {
       : [
           {
             key: 'h',
-            label: `go on as ${trouble.handOver}`,
-            because: 'in this run: what is stopped, held and saved stays',
+            label: 'go on',
+            because: `as ${trouble.handOver}, in this run: what is stopped, held and saved stays`,
           },
         ];
   const choose: TroubleChoice[] =
     step?.dependsOn?.includes('primary') === true
-      ? [{ key: 'p', label: 'choose another server', because: 'the steps made from it are done again' }]
+      ? [{ key: 'p', label: 'server', because: 'choose another one: the steps made from it are done again' }]
       : [];
   if (trouble?.offer !== undefined)
     again.unshift({ key: 'n', label: 'next best', because: `${trouble.offer.value}: ${trouble.offer.because}` });

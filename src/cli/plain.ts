@@ -5,7 +5,7 @@ import { escalationLines } from '../../components/dialogs/escalation.js';
 import { gateLines } from '../../components/dialogs/gate.js';
 import { lookupLines } from '../../components/dialogs/lookup.js';
 import { maintenanceLines } from '../../components/dialogs/maintenance.js';
-import { troubleChoices, troubleLines } from '../../components/dialogs/trouble.js';
+import { troubleChoices, troubleFacts } from '../../components/dialogs/trouble.js';
 import { verificationLines } from '../../components/dialogs/verification.js';
 import { parseFilter } from '../../components/journal/filter.js';
 import { journalRows } from '../../components/journal/rows.js';
@@ -39,6 +39,7 @@ const HELP = [
   'gate                open the gate that waits; then type what it asks for',
   'look-again | retry | wait | give-up | skip WORDS    when a decision is needed',
   'next                take the next best backup, where one is offered',
+  'go-on               go on as another scenario, where that is offered',
   'undo WORDS          put everything back, behind a gate',
   'keys                host keys nobody has accepted; accept stores them',
   'journal [FILTER]    the last lines of all journals; e.g. journal node:cp1 level:error',
@@ -175,6 +176,10 @@ export class PlainConsole {
     if (attention.kind === 'trouble' && word === 'next') {
       const { offer } = this.#session.runner.state.cells[cellKey(attention.step, attention.host)]?.trouble ?? {};
       return offer === undefined ? 'There is nothing to take instead.' : intents.choose(offer.key, offer.value);
+    }
+    if (attention.kind === 'trouble' && word === 'go-on') {
+      const { handOver } = this.#session.runner.state.cells[cellKey(attention.step, attention.host)]?.trouble ?? {};
+      return handOver === undefined ? 'There is no other scenario to go on as.' : intents.chooseScenario(handOver);
     }
     if (attention.kind === 'trouble' && word === 'skip') return intents.skip(attention.step, attention.host, words);
     return `I do not know "${word}". Type help.`;
@@ -329,11 +334,11 @@ export class PlainConsole {
     if (attention.kind === 'trouble') {
       const key = `trouble ${attention.step} ${attention.host} ${state.cells[`${attention.step}@${attention.host}`]?.attempt} ${attention.why}`;
       if (!this.#told.has(key)) {
-        this.#print(troubleLines(store.getState(), WIDTH).slice(0, -troubleChoices(store.getState()).length));
+        this.#print(troubleFacts(store.getState(), WIDTH));
         this.#once(
           key,
           `Choices: ${troubleChoices(store.getState())
-            .map((choice) => choice.label)
+            .map((choice) => choice.label.replaceAll(' ', '-'))
             .join(', ')}.`,
         );
       }

@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { IncidentEvent } from '../../src/incident/event.js';
+import { readRun } from '../../src/record/runs.js';
+import { quoteArgv } from '../../src/remote/quote.js';
 import { LabBucket } from './lab/bucket.js';
 import { LabCluster } from './lab/cluster.js';
 import { type Drive, type Driven, drive } from './lab/drive.js';
@@ -6,6 +10,7 @@ import { writeInventory } from './lab/inventory.js';
 import { Lab } from './lab/lab.js';
 import { coatsOf, leaksHere, leaksOn, tokenBelongs, watchArguments } from './lab/leaks.js';
 import { changesOf, listMachine, saidByThePlan } from './lab/listing.js';
+import { ASKED_LOG } from './lab/system.js';
 
 /** Data comes back: a real etcd cluster is destroyed and restored by the program, over real SSH, sudo and systemd. */
 
@@ -31,6 +36,12 @@ let watched: ReturnType<typeof watchArguments>;
 /** What may be nowhere but in the files the program was given. */
 let never: string[];
 const before = new Map<string, Set<string>>();
+
+/** Programs that change something, as they stand behind `env LC_ALL=C` and sudo. */
+const CHANGES =
+  /(?:^| )(?:mv|rm|cp|install|systemd-run|mkdir|sed|systemctl (?:start|stop|restart|daemon-reload|reset-failed|enable|disable))(?: |$)/;
+/** How a file is put in its place, and the papers and the lock of the run: each said in the record as one line of its own. */
+const PLACES = /\.part(?: |$)|\.part' |\/var\/lib\/blackstart/;
 
 const PREFIX = '/registry/configmaps/lab/';
 
@@ -76,6 +87,28 @@ describe('full restore', () => {
       for (const line of units.split('\n').filter(Boolean))
         expect(line).toMatch(new RegExp(`^\\W*blackstart-${result.runId}-`));
       expect((await machine.inside(['ls', `/run/blackstart-${result.runId}`])).code).not.toBe(0);
+    }
+  });
+
+  it('asked sshd for byte for byte what its gates and its record show, and for nothing that changes besides', () => {
+    const { events } = readRun(result.record);
+    const sent = events.flatMap((event) =>
+      event.type === 'sent' && (event as IncidentEvent & { type: 'sent' }).command.kind === 'exec'
+        ? [(event as IncidentEvent & { type: 'sent' }).command]
+        : [],
+    );
+    expect(sent.length).toBeGreaterThan(60);
+    for (const machine of lab.machines.values()) {
+      const asked = readFileSync(`${machine.root}${ASKED_LOG}`, 'utf8').split('\0');
+      const own = sent
+        .filter((command) => command.host === machine.host.name)
+        .map((command) => quoteArgv(command.argv));
+      const unasked = own.filter((text) => !asked.some((line) => line.endsWith(` ${text}`)));
+      expect([machine.host.name, unasked]).toEqual([machine.host.name, []]);
+      // What only looks is asked over and over; what moves, removes, starts or stops is in the record, or was never asked for.
+      const changing = asked.filter((line) => CHANGES.test(line));
+      const unsaid = changing.filter((line) => !own.some((text) => line.endsWith(` ${text}`)) && !PLACES.test(line));
+      expect([machine.host.name, unsaid]).toEqual([machine.host.name, []]);
     }
   });
 

@@ -60,7 +60,8 @@ export function writeFromDatastore(ports: K3sPorts, state: K3sState): void {
   if (known === undefined) return;
   const lineage = state.wal === undefined ? undefined : ports.etcd.lineage(state.wal.lineage);
   const stored = lineage === undefined ? undefined : bootstrapData(lineage.image, known)?.get('ServerCA');
-  if (stored !== undefined) writeIfOther(ports, at.ca(state), stored, 0o644);
+  const ca = stored ?? lineage?.serverCa;
+  if (ca !== undefined) writeIfOther(ports, at.ca(state), ca, 0o644);
   ports.files.mkdir(`${at.server(state)}/cred`, { parents: true, mode: 0o700 });
   writeIfOther(ports, at.token(state), `K10${caHash(ports, state)}::server:${known}\n`);
   writeIfOther(ports, at.passwd(state), passwdFor(known));

@@ -47,6 +47,8 @@ export interface Lineage {
   tokenHash: string;
   /** The database image it began with. */
   readonly image: Uint8Array;
+  /** The CA that a server hands to one that joins, where its database is not at hand. */
+  readonly serverCa?: string;
   /** `resource namespace/name`, without nodes. */
   objects: string[];
   nodes: NodeRecord[];

@@ -1,7 +1,16 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Machine } from './machine.js';
 import { HOSTS, type LabSecrets } from './plan.js';
 import { must } from './sh.js';
+
+/** What sshd was asked to run, each text ended by a NUL: kept by sshd's own ForceCommand, which then runs it as it would have. */
+export const ASKED_LOG = '/var/log/lab-asked';
+const ASKED_PROGRAM = '/usr/local/sbin/lab-asked';
+const ASKED_SCRIPT = `#!/bin/sh
+[ -n "$SSH_ORIGINAL_COMMAND" ] || exec "$SHELL"
+printf '%s\\0' "$SSH_ORIGINAL_COMMAND" >> ${ASKED_LOG}
+exec "$SHELL" -c "$SSH_ORIGINAL_COMMAND"
+`;
 
 /** Gives a machine its name, users, keys and sudo rules before it boots. */
 export async function configureSystem(machine: Machine, publicKey: string, secrets: LabSecrets): Promise<void> {
@@ -36,7 +45,10 @@ export async function configureSystem(machine: Machine, publicKey: string, secre
 }
 
 function sshd({ host, root }: Machine): void {
-  const lines = [`Port ${host.sshPort}`, 'PasswordAuthentication no', 'UseDNS no'];
+  const lines = [`Port ${host.sshPort}`, 'PasswordAuthentication no', 'UseDNS no', `ForceCommand ${ASKED_PROGRAM}`];
+  writeFileSync(`${root}${ASKED_PROGRAM}`, ASKED_SCRIPT, { mode: 0o755 });
+  writeFileSync(`${root}${ASKED_LOG}`, '');
+  chmodSync(`${root}${ASKED_LOG}`, 0o666);
   const via = HOSTS.find((one) => one.name === host.jump);
   // Behind a jump host means that nobody else may log in.
   if (via !== undefined) lines.push(`AllowUsers *@${via.ip}`);

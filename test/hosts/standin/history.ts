@@ -4,7 +4,7 @@ import { type Gateway, hexOf } from './gateway.js';
 /** What another server's process may know of a history. */
 export type SharedHistory = Pick<
   Lineage,
-  'id' | 'clusterId' | 'members' | 'tokenHash' | 'nodes' | 'revision' | 'leaderSince' | 'apiSince'
+  'serverCa' | 'id' | 'clusterId' | 'members' | 'tokenHash' | 'nodes' | 'revision' | 'leaderSince' | 'apiSince'
 >;
 
 /** Keys of the stand-in itself: its Nodes and test pods, where K3s would keep protobuf. */

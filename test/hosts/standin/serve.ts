@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, request, type Server } from 'node:https';
 import { createServer as createPlain, type Server as PlainServer } from 'node:net';
 import { decimal } from '../../../src/practice/k3s/ids.js';
+import { at } from '../../../src/practice/k3s/paths.js';
 import type { NodeRecord } from '../../../src/practice/k3s/ports.js';
 import type { StandIn } from './process.js';
 import { runInServer } from './programs.js';
@@ -58,7 +59,7 @@ export class Supervisors {
         200,
         JSON.stringify({
           supervisor: { node: name, lineage: history.id, member: own, leading },
-          history: history.shared(),
+          history: { ...history.shared(), serverCa: this.standIn.files.text(at.ca(state)) },
         }),
       );
     }
