@@ -60,7 +60,14 @@ export type Payload =
       readonly version: string;
       readonly mode: 'live' | 'drill';
     }
-  | { readonly type: 'run-resumed'; readonly operator: string; readonly machine: string; readonly version: string }
+  | {
+      readonly type: 'run-resumed';
+      readonly operator: string;
+      readonly machine: string;
+      readonly version: string;
+      /** From the journal on the servers, which may end before the record that was lost. */
+      readonly tookOver?: boolean;
+    }
   | { readonly type: 'scenario-chosen'; readonly scenario: string }
   | {
       readonly type: 'chosen';
@@ -115,6 +122,15 @@ export type Payload =
       /** Hosts that were shown and confirmed; one that comes later needs the gate again. */
       readonly hosts: readonly string[];
       readonly facts: readonly string[];
+    }
+  /** About to be sent: it stands on the servers first. Our own record knows whether it was; who takes over must count it as sent. */
+  | {
+      readonly type: 'announced';
+      readonly step: string;
+      readonly host: string;
+      readonly attempt: number;
+      readonly index: number;
+      readonly command: CommandText;
     }
   | {
       readonly type: 'sent';

@@ -78,7 +78,10 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
         resumes: state.resumes + 1,
         gatesVoidBefore: event.seq,
         paused: false,
-        cells: Object.fromEntries(Object.entries(state.cells).map(([key, cell]) => [key, afterResume(cell)])),
+        cells: mapCells(
+          event.tookOver === true ? announcedCounts(state.cells) : withoutAnnounced(state.cells),
+          afterResume,
+        ),
       };
     case 'scenario-chosen':
       // A gate of the scenario before was confirmed for other commands.
@@ -127,6 +130,7 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
     case 'step-begun':
     case 'commands-fixed':
     case 'asked':
+    case 'announced':
     case 'sent':
     case 'returned':
     case 'step-ended':
@@ -150,6 +154,28 @@ function afterResume(cell: Cell): Cell {
   const open = here && (cell.status === 'begun' || cell.status === 'running');
   return open ? { ...cell, status: 'begun', sent: [], clear: false } : cell;
 }
+
+type Cells = Readonly<Record<string, Cell>>;
+
+/** A record of our own says what was sent: an announcement without that was not. */
+function withoutAnnounced(cells: Cells): Cells {
+  return mapCells(cells, ({ announced: _announced, ...cell }) => cell);
+}
+
+/** A journal may have been cut off behind the announcement: whether it was sent is in doubt. */
+function announcedCounts(cells: Cells): Cells {
+  return mapCells(cells, ({ announced, ...cell }) => {
+    if (announced === undefined) return cell;
+    return {
+      ...cell,
+      status: 'running',
+      sent: [...cell.sent.filter((one) => one.index !== announced.index), announced],
+    };
+  });
+}
+
+const mapCells = (cells: Cells, change: (cell: Cell) => Cell): Cells =>
+  Object.fromEntries(Object.entries(cells).map(([key, cell]) => [key, change(cell)]));
 
 function attest(state: IncidentState, event: Typed<'attested'>, at: number): IncidentState {
   const role = state.cluster.hosts.find((host) => host.name === event.host)?.role;
@@ -184,6 +210,7 @@ type CellEvent = Typed<
   | 'step-begun'
   | 'commands-fixed'
   | 'asked'
+  | 'announced'
   | 'sent'
   | 'returned'
   | 'step-ended'
@@ -219,7 +246,8 @@ function undoneCell(state: IncidentState, event: Typed<'step-ended'>): IncidentS
   return cell === undefined ? state : { ...state, cells: { ...state.cells, [key]: { ...cell, status: 'undone' } } };
 }
 
-function changeCell(cell: Cell, event: CellEvent, at: number): Cell {
+function changeCell(before: Cell, event: CellEvent, at: number): Cell {
+  const cell = before;
   switch (event.type) {
     case 'step-begun':
       return {
@@ -240,7 +268,10 @@ function changeCell(cell: Cell, event: CellEvent, at: number): Cell {
         evidence: event.evidence,
         clear: cell.clear || (event.answer === 'no' && cell.sent.length === 0),
       };
+    case 'announced':
+      return { ...cell, announced: { index: event.index, command: event.command, at } };
     case 'sent': {
+      const { announced: _announced, ...cell } = before;
       const sent: SentCommand = { index: event.index, command: event.command, at };
       const others = cell.sent.filter((one) => one.index !== event.index);
       // Time spent before a gate is not the step's: its deadline counts from what was sent last.

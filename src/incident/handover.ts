@@ -49,7 +49,9 @@ function doubtLines(scenario: Scenario | undefined, state: IncidentState): strin
     if (cell.status === 'failed' || cell.status === 'doubt')
       return [`${step} ${cell.status === 'failed' ? 'failed' : 'is in doubt'}: ${cell.trouble?.what ?? ''}`];
     if (cell.status !== 'running') return [];
-    const open = cell.sent.filter((one) => one.returned === undefined);
+    const open = [...cell.sent, ...(cell.announced === undefined ? [] : [cell.announced])].filter(
+      (one) => one.returned === undefined,
+    );
     const never = open.filter((one) => one.command.again === 'never');
     if (never.length > 0)
       return never.map(
@@ -80,7 +82,7 @@ function mustNotLines(scenario: Scenario | undefined, state: IncidentState): str
   if (scenario === undefined || state.ended?.outcome === 'recovered' || state.ended?.outcome === 'undone') return [];
   const lines: string[] = [];
   const sentNever = Object.values(state.cells).some(
-    (cell) => !isSettled(cell) && cell.sent.some((one) => one.command.again === 'never'),
+    (cell) => !isSettled(cell) && [...cell.sent, cell.announced].some((one) => one?.command.again === 'never'),
   );
   if (sentNever) lines.push('repeat a command that is in doubt: look at the host, its receipt tells whether it ran');
   for (const step of scenario.phases.flatMap((phase) => phase.steps)) {

@@ -37,6 +37,8 @@ export interface Cell {
   /** What this attempt sends; undefined until its first command is about to be sent. */
   readonly commands?: readonly Command[];
   readonly sent: readonly SentCommand[];
+  /** About to be sent, and not known to be. */
+  readonly announced?: SentCommand;
   readonly lastAnswer?: 'yes' | 'no' | 'failed' | 'unknown';
   /** It was asked before running and the answer was no: it may run. */
   readonly clear: boolean;

@@ -163,13 +163,14 @@ async function send(decision: Extract<Doing, { do: 'send' }>, work: Work): Promi
   const before = cellOf(work, decision).sent.find((one) => one.index === index);
   // After a lost connection a harmless command is repeated, but not in a tight loop.
   if (before?.returned?.doubt === true) await work.ports.clock.sleep(FIRST_PAUSE * 2, work.signal);
-  const consequences = step.effect !== 'observe' && command.kind !== 'task';
-  if (consequences && !(await work.ready('fresh'))) return;
-  if (consequences && !stillToSend(work, decision, undoing)) return;
-  work.append({ type: 'sent', step: step.id, host, attempt, index, command: commandText(command, host) });
-  // It stands in the journal on the servers before it is sent: whoever takes over finds it in doubt, and not as never begun.
-  const grave = step.effect === 'destroy' || command.again === 'never';
-  if (consequences && !(await work.ready(grave ? 'certain' : 'told'))) return;
+  const text = commandText(command, host);
+  if (step.effect !== 'observe' && command.kind !== 'task' && work.ports.right !== undefined) {
+    // It stands in the journal on the servers before it is sent: whoever takes over finds it in doubt, and not as never begun.
+    work.append({ type: 'announced', step: step.id, host, attempt, index, command: text });
+    const grave = step.effect === 'destroy' || command.again === 'never';
+    if (!(await work.ready(grave ? 'certain' : 'told')) || !stillToSend(work, decision, undoing)) return;
+  }
+  work.append({ type: 'sent', step: step.id, host, attempt, index, command: text });
   for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     const answer = await carry(work, command, host);
     if (!answer.notSent) {

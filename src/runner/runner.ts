@@ -99,7 +99,13 @@ export class Runner {
     resumed: Extract<Payload, { type: 'run-resumed' }>,
   ): Runner {
     const before = foldAll(events);
-    const state = before === undefined ? undefined : fold(before, options.ports.record.append(resumed));
+    const state =
+      before === undefined
+        ? undefined
+        : fold(
+            before,
+            options.ports.record.append(options.previous === undefined ? resumed : { ...resumed, tookOver: true }),
+          );
     if (state === undefined) throw new Error('the record does not begin with an opened run');
     const runner = new Runner(options, state);
     if (options.previous !== undefined && runner.scenario !== undefined) {
