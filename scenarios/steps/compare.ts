@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../src/incident/json.js';
 import { type Loss, lossText } from '../../src/incident/loss.js';
 import { HERE, type Step, type StepContext } from '../../src/incident/step.js';
+import { provenBackup } from './fetch.js';
 import { neededK3s, pathsOf, serversIn } from './hosts.js';
 import { at, minutes, no, seconds, yes } from './judge.js';
 
@@ -13,10 +14,17 @@ const candidates = (context: StepContext): string[] =>
     })
     .sort((a, b) => (context.facts(b).data?.dbModified ?? 0) - (context.facts(a).data?.dbModified ?? 0));
 
-const input = (context: StepContext): JsonObject => ({
-  snapshot: context.choices.snapshot ?? '',
-  servers: candidates(context).map((name) => ({ host: name, etcd: pathsOf(context, name).etcd })),
-});
+/** What the proof told goes along: the console that fetched the backup may have ended since. */
+const input = (context: StepContext): JsonObject => {
+  const proof = provenBackup(context);
+  return {
+    snapshot: context.choices.snapshot ?? '',
+    ...(proof === undefined
+      ? {}
+      : { file: proof.file, revision: proof.revision, clusterUid: proof.clusterUid ?? null }),
+    servers: candidates(context).map((name) => ({ host: name, etcd: pathsOf(context, name).etcd })),
+  };
+};
 
 /** What was learned of the loss in this run; undefined before, and where it was skipped. */
 export function lossOf(context: StepContext): Loss | undefined {

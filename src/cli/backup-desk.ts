@@ -170,8 +170,15 @@ export class BackupDesk implements TasksPort {
     }
   }
 
+  /** What an earlier console of this run proved, where its file still lies here. */
+  #fetchedBefore({ input }: TaskCommand): { file: string; revision: number; clusterUid: string | null } | undefined {
+    const { file, revision, clusterUid } = input;
+    if (typeof file !== 'string' || typeof revision !== 'number' || !existsSync(file)) return undefined;
+    return { file, revision, clusterUid: typeof clusterUid === 'string' ? clusterUid : null };
+  }
+
   #compare(task: TaskCommand, signal: AbortSignal, progress: ProgressListener): Promise<Loss> {
-    const { file, revision, clusterUid } = this.#have(task);
+    const { file, revision, clusterUid } = this.#fetchedBefore(task) ?? this.#have(task);
     const { hosts, spool } = this.options;
     const servers = serversOf(task.input.servers);
     return compareLossWith({ file, revision, clusterUid: clusterUid ?? null, servers, hosts, spool }, signal, progress);
