@@ -20,7 +20,7 @@ export interface ProvenBackup {
   readonly identityEvidence?: readonly string[];
   /** UID of kube-system. */
   readonly clusterUid?: string | null;
-  readonly nodes: readonly { readonly name: string; readonly version: string }[];
+  readonly nodes: readonly { readonly name: string; readonly version: string; readonly args?: readonly string[] }[];
   /** The highest version any Node ran. */
   readonly k3sVersion?: string | null;
   readonly objects: Readonly<Record<string, number>>;

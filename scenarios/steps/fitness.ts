@@ -1,5 +1,7 @@
 import { namesOf } from '../../src/incident/cluster.js';
 import type { StepContext } from '../../src/incident/step.js';
+import { installByHand } from '../../src/k3s/install.js';
+import { provenBackup } from './fetch.js';
 import { agentsIn, serversIn } from './hosts.js';
 
 /** Which hosts a plan can be carried out on, and why not. */
@@ -11,13 +13,21 @@ function getsK3s(context: StepContext, host: string): boolean {
   return joins && context.facts(primary).service !== undefined;
 }
 
+/** The command for it, once a proven snapshot tells version and arguments of the servers that were. */
+function howToInstall(context: StepContext): string {
+  const server = provenBackup(context)?.nodes.find((node) => node.args?.[0] === 'server' && node.version !== '');
+  return server === undefined ? '' : ` (${installByHand(server.version, server.args ?? [])})`;
+}
+
 /** Why the plan cannot be carried out on a host at all, server or agent. */
 export function notManaged(context: StepContext, host: string): string[] {
   const facts = context.facts(host);
   if (!facts.reachable) return [];
   if (facts.init === 'other') return [`${host} does not run systemd: this plan cannot be carried out there.`];
   if (facts.service !== undefined || getsK3s(context, host)) return [];
-  return [`K3s is not installed on ${host}: install it without starting it, or leave ${host} out with a reason.`];
+  return [
+    `K3s is not installed on ${host}: install it without starting it${howToInstall(context)}, or leave ${host} out with a reason.`,
+  ];
 }
 
 /** Why a server cannot take part, neither as the primary nor as one that joins it. */

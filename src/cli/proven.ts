@@ -52,7 +52,11 @@ export function provenBackup(name: string, file: string, proof: Proof): ProvenBa
     identity: proof.identity.verdict,
     clusterUid: proof.clusterUid,
     identityEvidence: proof.identity.evidence,
-    nodes: proof.nodes.map((node) => ({ name: node.name, version: node.kubeletVersion ?? '' })),
+    nodes: proof.nodes.map((node) => ({
+      name: node.name,
+      version: node.kubeletVersion ?? '',
+      ...(node.args === null ? {} : { args: node.args }),
+    })),
     k3sVersion: proof.k3sVersion,
     objects: proof.objects,
     tried:

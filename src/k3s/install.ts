@@ -1,5 +1,5 @@
 import { parseDocument, stringify } from 'yaml';
-import { type NamedText, parseEnvFile, withoutFlags } from './config.js';
+import { type NamedText, parseEnvFile, parseFlags, withoutFlags } from './config.js';
 import { envFileLine } from './env-file.js';
 
 /**
@@ -30,6 +30,23 @@ const ENV_OF_ONE_HOST =
 
 /** Arguments of a peer's unit that another server may start with. */
 export const argumentsForPeer = (args: readonly string[]): string[] => withoutFlags(args, new Set<string>(OF_ONE_HOST));
+
+/** What K3s writes where a secret stood (facts 3.2). */
+const MASKED = /\*{4,}/;
+
+/**
+ * How a person installs K3s on a first server, where there is no peer to take it from: `install.sh` without starting it, with the arguments
+ * that a server of the snapshot had (facts 1.11, 3.4). Started once before the reset it would make a cluster of its own.
+ */
+export function installByHand(version: string, args: readonly string[]): string {
+  const own = new Set<string>(OF_ONE_HOST);
+  const flags = parseFlags(args.filter((arg, index) => index > 0 || arg !== 'server')).filter(
+    ({ name, value }) => name !== '' && !own.has(name) && !MASKED.test(value),
+  );
+  const words = ['server', ...flags.map(({ name, value }) => `--${name}=${value}`)];
+  const exec = words.map((word) => (/^[\w./:=,@+-]+$/.test(word) ? word : JSON.stringify(word))).join(' ');
+  return `curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION='${version}' INSTALL_K3S_SKIP_START=true INSTALL_K3S_EXEC='${exec}' sh -`;
+}
 
 /** One word of `ExecStart=`; systemd takes quotes, `%` and `$` for itself. */
 const execWord = (word: string): string =>

@@ -29,7 +29,7 @@ export const interesting: Interest = (kind, namespace, name) => {
 
 /** What the objects themselves say. */
 export interface Content {
-  readonly nodes: { name: string; kubeletVersion: string | null }[];
+  readonly nodes: { name: string; kubeletVersion: string | null; args: string[] | null }[];
   readonly clusterUid: string | undefined;
   /** CA hash of the certificate authority K3s publishes to every namespace. */
   readonly publishedCa: string | undefined;
@@ -63,7 +63,11 @@ export async function readContent(reader: RandomReader, live: LiveObjects, breat
     const { kind, namespace, name } = parseKey(key);
     const value = openValue(stored);
     if (kind === 'nodes')
-      content.nodes.push({ name: inertLine(name, 300), kubeletVersion: kubeletVersion(value) ?? null });
+      content.nodes.push({
+        name: inertLine(name, 300),
+        kubeletVersion: kubeletVersion(value) ?? null,
+        args: nodeArgs(value) ?? null,
+      });
     else if (kind === 'namespaces') content.clusterUid = uidOf(value);
     else if (kind === 'configmaps') content.publishedCa = publishedCa(value);
     else {
@@ -109,6 +113,25 @@ function kubeletVersion(value: KubeValue): string | undefined {
   const text =
     'proto' in value ? textAt(value.proto, 3, 7, 7) : jsonAt(value.json, 'status', 'nodeInfo', 'kubeletVersion');
   return typeof text === 'string' && text !== '' ? inertLine(text, 60) : undefined;
+}
+
+const MOST_ARGS = 200;
+
+/** ObjectMeta: 12 annotations, a map of (1 key, 2 value); K3s keeps a server's whole command line there, secrets masked (facts 3.2). */
+function nodeArgs(value: KubeValue): string[] | undefined {
+  if (value === undefined || !('proto' in value)) return undefined;
+  const meta = spanAt(value.proto, 1);
+  if (meta === undefined) return undefined;
+  for (const one of fields(meta)) {
+    if (one.number !== 12 || textAt(one.span, 1) !== 'k3s.io/node-args') continue;
+    try {
+      const args: unknown = JSON.parse(textAt(one.span, 2) ?? '');
+      return Array.isArray(args) ? args.slice(0, MOST_ARGS).map((arg) => inertLine(String(arg), 500)) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+  return undefined;
 }
 
 /** ObjectMeta: 5 uid. */

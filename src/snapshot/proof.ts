@@ -79,7 +79,12 @@ export interface Proof {
   readonly term: number | string | null;
   readonly leases: number;
   readonly members: readonly Member[];
-  readonly nodes: readonly { readonly name: string; readonly kubeletVersion: string | null }[];
+  /** `args`: what K3s was started with there, its config file included, secrets masked; `null` where the Node does not say. */
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly kubeletVersion: string | null;
+    readonly args: readonly string[] | null;
+  }[];
   /** The highest version any Node ran. */
   readonly k3sVersion: string | null;
   readonly objects: Readonly<Record<string, number>>;

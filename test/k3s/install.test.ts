@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { argumentsForPeer, configForPeer, envForPeer, serverUnitText } from '../../src/k3s/install.js';
+import { argumentsForPeer, configForPeer, envForPeer, installByHand, serverUnitText } from '../../src/k3s/install.js';
 
 /** A fresh server is given what its peers have, less what is theirs alone. */
 
@@ -86,4 +86,25 @@ test('the environment keeps proxies and drops what is the peer’s own', () => {
     { path: 'e', text: "K3S_NODE_NAME='master-1'\nK3S_TOKEN=secret\nHTTPS_PROXY='http://p:3128'\n" },
   ]);
   expect(text).toBe('HTTPS_PROXY="http://p:3128"\n');
+});
+
+test('by hand, from what a Node of the snapshot says of its server: nothing of one host, no masked secret', () => {
+  const args = [
+    'server',
+    '--token',
+    '********',
+    '--cluster-init',
+    'true',
+    '--disable',
+    'traefik',
+    '--node-ip',
+    '10.0.1.11',
+    '--disable-kube-proxy',
+    'true',
+    '--etcd-s3-secret-key',
+    '********',
+  ];
+  expect(installByHand('v1.35.0+k3s1', args)).toBe(
+    "curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION='v1.35.0+k3s1' INSTALL_K3S_SKIP_START=true INSTALL_K3S_EXEC='server --disable=traefik --disable-kube-proxy=true' sh -",
+  );
 });

@@ -78,7 +78,7 @@ describe('hostile content', () => {
     const proof = await prove(path);
     expect(JSON.stringify(proof)).not.toMatch(/\\u001b|\\u0007|\u202e/);
     expect(proof.consistentIndex).toBe('18446744073709551615');
-    expect(proof.nodes).toEqual([{ name: 'node', kubeletVersion: 'v1' }]);
+    expect(proof.nodes).toEqual([{ name: 'node', kubeletVersion: 'v1', args: null }]);
   });
 });
 
