@@ -49,7 +49,8 @@ const WORDS: Readonly<Record<ClusterState, string>> = {
   looking: 'LOOKING',
 };
 
-export function triage(cluster: Cluster, facts: Readonly<Record<string, HostFacts>>): Triage {
+/** @param now milliseconds since the epoch, for what expires */
+export function triage(cluster: Cluster, facts: Readonly<Record<string, HostFacts>>, now = Date.now()): Triage {
   const servers = sortServers(cluster, facts);
   const seen = servers.all.filter((name) => facts[name] !== undefined);
   if (seen.length < servers.all.length) {
@@ -62,7 +63,7 @@ export function triage(cluster: Cluster, facts: Readonly<Record<string, HostFact
     word: WORDS[found.state],
     ...(found.recommends === undefined ? {} : { recommends: found.recommends }),
     ...(found.advice === undefined ? {} : { advice: found.advice }),
-    evidence: [...found.evidence, ...common(servers)],
+    evidence: [...found.evidence, ...common(servers), ...hostsThemselves(servers, now)],
     unknown: unknownOf(servers),
   };
 }
@@ -236,6 +237,29 @@ function common(servers: Servers): string[] {
     ...(versions.length > 1 ? [`K3s differs between the servers: ${list(versions)}`] : []),
     ...cut,
   ];
+}
+
+const DAY = 86_400_000;
+const SKEWED_MS = 2_000;
+const LITTLE = 1e9;
+
+/** What is wrong with the machines, whatever etcd says. */
+function hostsThemselves({ reachable, of }: Servers, now: number): string[] {
+  return reachable.flatMap((name) => {
+    const { certExpires, clockOffsetMs, diskFree } = of(name);
+    const days = certExpires === undefined ? undefined : Math.floor((certExpires * 1000 - now) / DAY);
+    return [
+      ...(days === undefined || days > 14
+        ? []
+        : [
+            `the serving certificate of ${name} ${days < 0 ? 'has expired' : `expires in ${days} days`}: a restart of K3s renews it`,
+          ]),
+      ...(Math.abs(clockOffsetMs ?? 0) > SKEWED_MS
+        ? [`the clock of ${name} is ${((clockOffsetMs ?? 0) / 1000).toFixed(1)} s off this machine’s`]
+        : []),
+      ...((diskFree ?? LITTLE) < LITTLE ? [`${name} has ${Math.round((diskFree ?? 0) / 1e6)} MB of disk left`] : []),
+    ];
+  });
 }
 
 function unknownOf({ all, reachable, unread, looping, of }: Servers): string[] {

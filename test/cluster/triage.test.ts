@@ -180,6 +180,20 @@ describe('what is said', () => {
     expect(found).toContain('4 voters tolerate no more than 3 would');
   });
 
+  test('what is wrong with the machines themselves', () => {
+    const now = Date.parse('2026-11-22T03:14:00Z');
+    const ill = { ...well(), certExpires: now / 1000 + 5 * 86_400, clockOffsetMs: -12_500, diskFree: 200_000_000 };
+    const seen = triage(
+      cluster,
+      { 'm-1': ill, 'm-2': { ...well(), certExpires: now / 1000 - 60 }, 'm-3': well() },
+      now,
+    );
+    expect(seen.evidence.join('\n')).toContain('certificate of m-1 expires in 5 days');
+    expect(seen.evidence.join('\n')).toContain('certificate of m-2 has expired');
+    expect(seen.evidence.join('\n')).toContain('the clock of m-1 is -12.5 s off');
+    expect(seen.evidence.join('\n')).toContain('m-1 has 200 MB of disk left');
+  });
+
   test('what a restore would lose, in time', () => {
     const now = Date.parse('2026-11-22T03:14:00Z');
     expect(loses('full-restore', Date.parse('2026-11-22T02:00:00Z'), now)).toBe(
