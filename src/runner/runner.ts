@@ -16,9 +16,8 @@ import {
   staleCells,
   suggestions,
 } from './choices.js';
-import { type Decision, decide } from './decide.js';
+import { Engine } from './engine.js';
 import { type GateAnswer, Gatekeeper } from './gatekeeper.js';
-import { perform } from './perform.js';
 import type { Ports } from './ports.js';
 import { Refused } from './refused.js';
 import { type Previous, Right } from './right.js';
@@ -43,9 +42,7 @@ export type Listener = (state: IncidentState, event: IncidentEvent | undefined) 
 export class Runner {
   #state: IncidentState;
   #attention: Attention = { kind: 'none' };
-  readonly #inFlight = new Map<string, Promise<void>>();
   readonly #listeners = new Set<Listener>();
-  readonly #progress = new Map<string, Progress>();
   readonly #abort = new AbortController();
   readonly #undoPlans = new Map<string, Scenario>();
   readonly #gates: Gatekeeper;
@@ -54,7 +51,7 @@ export class Runner {
   #observing: string | undefined;
   /** What is shown is another console's run: nothing is recorded here. */
   #following = false;
-  #pumping = false;
+  readonly #engine: Engine;
 
   private constructor(
     private readonly options: RunnerOptions,
@@ -68,6 +65,19 @@ export class Runner {
       state: () => this.#state,
       append: (payload) => this.#append(payload),
       observe: (reason) => this.observe(reason),
+    });
+    this.#engine = new Engine({
+      ports: options.ports,
+      right: this.#right,
+      signal: this.#abort.signal,
+      state: () => this.#state,
+      scenario: () => this.scenario,
+      stopped: () => this.#observing !== undefined,
+      attention: () => this.#attention,
+      attend: (attention) => this.#attend(attention),
+      append: (payload) => this.#append(payload),
+      suggest: (scenario) => this.#suggest(scenario),
+      moved: () => this.#tell(undefined),
     });
     this.#gates = new Gatekeeper({
       right: this.#right,
@@ -126,7 +136,7 @@ export class Runner {
 
   /** Progress of what is under way, by `step@host`; not recorded. */
   get progress(): ReadonlyMap<string, Progress> {
-    return this.#progress;
+    return this.#engine.progress;
   }
 
   /** The chosen scenario, also while it is being undone. */
@@ -170,7 +180,7 @@ export class Runner {
     this.#state = state;
     const { scenario } = this;
     if (scenario === undefined) this.#tell(undefined);
-    else this.#settleAttention(decide(scenario, state));
+    else this.#engine.show(scenario);
     this.#tell(undefined);
   }
 
@@ -358,7 +368,7 @@ export class Runner {
       const title = this.#steps().find((step) => step.id === chosen.pointOfNoReturn)?.title ?? chosen.pointOfNoReturn;
       throw new Refused(`The point of no return is passed: "${title}" has been run.`);
     }
-    if (this.#inFlightSends() > 0) throw new Refused('A command is under way. Wait until it has ended, then undo.');
+    if (this.#engine.sends() > 0) throw new Refused('A command is under way. Wait until it has ended, then undo.');
     this.#append({ type: 'undo-begun', reason });
     this.pump();
   }
@@ -370,119 +380,12 @@ export class Runner {
   /** Lets go: nothing new starts; what runs on nodes goes on without us. Resolves when this process has nothing in the air. */
   async close(): Promise<void> {
     this.#abort.abort(new Error('closing'));
-    await Promise.allSettled(this.#inFlight.values());
+    await this.#engine.settled();
   }
 
   /** Does everything that can be done now without a person. */
   pump(): void {
-    if (this.#pumping || this.#abort.signal.aborted || this.#observing !== undefined) return;
-    this.#pumping = true;
-    try {
-      const scenario = this.scenario;
-      if (scenario === undefined) return;
-      // Beginning a step only writes, so one round after another until nothing new is decided.
-      for (let round = 0; round < 100; round++) {
-        this.#suggest(scenario);
-        const decisions = decide(scenario, this.#state);
-        this.#settleAttention(decisions);
-        const fresh = decisions.filter((decision) => this.#start(scenario, decision));
-        if (fresh.length === 0 || !fresh.some((decision) => decision.do === 'begin' || decision.do === 'fix')) return;
-      }
-    } finally {
-      this.#pumping = false;
-    }
-  }
-
-  #start(scenario: Scenario, decision: Decision): boolean {
-    if (decision.do === 'gate' || decision.do === 'attend') return false;
-    if (decision.do === 'finish') {
-      const undone = this.#state.undoing !== undefined;
-      this.#append({
-        type: 'run-ended',
-        outcome: undone ? 'undone' : 'recovered',
-        summary: undone ? 'Everything was put back.' : 'Every step is done.',
-      });
-      return true;
-    }
-    const key = `${decision.step.id}@${decision.host}`;
-    if (this.#inFlight.has(key)) return false;
-    if (decision.do === 'begin') {
-      const attempt = (this.#state.cells[key]?.attempt ?? 0) + 1;
-      const learned = decision.step.remembers?.(contextOf(this.#state, decision.host, attempt)) ?? {};
-      this.#append({
-        type: 'step-begun',
-        step: decision.step.id,
-        host: decision.host,
-        attempt,
-        gated: decision.step.gate !== undefined,
-        learned,
-      });
-      return true;
-    }
-    if (decision.do === 'fix') {
-      const { step, host, commands } = decision;
-      const attempt = this.#state.cells[key]?.attempt ?? 1;
-      this.#append({ type: 'commands-fixed', step: step.id, host, attempt, commands });
-      return true;
-    }
-    const work = perform(decision, {
-      scenario,
-      ports: this.options.ports,
-      signal: this.#abort.signal,
-      state: () => this.#state,
-      append: (payload) => {
-        this.#append(payload);
-        this.pump();
-      },
-      ready: (how) => this.#right.ready(how),
-      stopped: () => this.#observing !== undefined,
-      progress: (progress) => {
-        if (progress === undefined) this.#progress.delete(key);
-        else this.#progress.set(key, progress);
-        this.#tell(undefined);
-      },
-    })
-      .catch((error: unknown) => this.#broke(decision, error))
-      .finally(() => {
-        this.#inFlight.delete(key);
-        this.pump();
-      });
-    this.#inFlight.set(key, work);
-    return true;
-  }
-
-  /** A mistake of ours in the middle of a step: it ends in doubt, visibly, instead of stopping everything. */
-  #broke(decision: Exclude<Decision, { do: 'gate' | 'finish' }>, error: unknown): void {
-    if (this.#abort.signal.aborted) return;
-    const cell = this.#state.cells[cellKey(decision.step.id, decision.host)];
-    const what = error instanceof Error ? error.message : String(error);
-    this.#append({
-      type: 'step-ended',
-      step: decision.step.id,
-      host: decision.host,
-      attempt: cell?.attempt ?? 1,
-      outcome: 'doubt',
-      evidence: cell?.evidence ?? [],
-      learned: {},
-      trouble: {
-        what: `blackstart itself failed here: ${this.options.ports.redact(what)}`,
-        next: 'Look at the host, then look again, retry or stop here.',
-      },
-    });
-  }
-
-  #settleAttention(decisions: readonly Decision[]): void {
-    const trouble = decisions.find((decision) => decision.do === 'attend');
-    if (trouble !== undefined) {
-      this.#attend({ kind: 'trouble', step: trouble.step.id, host: trouble.host, why: trouble.why });
-      return;
-    }
-    const gate = decisions.find((decision) => decision.do === 'gate');
-    if (gate === undefined) {
-      if (this.#attention.kind !== 'none') this.#attend({ kind: 'none' });
-    } else if (this.#attention.kind !== 'gate' || this.#attention.gate !== gate.gate) {
-      this.#attend({ kind: 'gate', gate: gate.gate, checking: false });
-    }
+    this.#engine.pump();
   }
 
   #scenarioNow(): Scenario {
@@ -493,13 +396,6 @@ export class Runner {
 
   #steps(): Step[] {
     return this.scenario?.phases.flatMap((phase) => phase.steps) ?? [];
-  }
-
-  #inFlightSends(): number {
-    return Object.values(this.#state.cells).filter(
-      (cell) =>
-        this.#inFlight.has(cellKey(cell.step, cell.host)) && cell.sent.some((one) => one.returned === undefined),
-    ).length;
   }
 
   #mayAct(): void {
