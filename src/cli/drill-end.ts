@@ -1,6 +1,6 @@
 import { scoreOf, scoreText } from '../incident/score.js';
-import { duration } from '../record/report.js';
 import { readRun } from '../record/runs.js';
+import { duration } from '../record/sections.js';
 import { DrillBook, type DrillEntry, drillEntry, type PlayedWith } from './drill-book.js';
 
 /** Keeps a drill in the book and says how it went beside earlier ones. Empty where nothing was begun. */

@@ -224,11 +224,14 @@ export async function run(argv: readonly string[]): Promise<number> {
     .command('report')
     .argument('[run]', 'id of a run; the newest when left out')
     .description('what was done, how long it took, what was lost')
-    .option('--format <format>', 'markdown or json', 'markdown')
+    .option('--format <format>', 'markdown, html or json', 'markdown')
     .option('--json', 'the same as --format json', false)
-    .addHelpText('after', '\nExample:\n  blackstart report > incident.md')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blackstart report > incident.md\n  blackstart report --format html > incident.html',
+    )
     .action(async (id: string | undefined, options) => {
-      code = (await import('./commands/runs.js')).reportCommand(id, options);
+      code = await (await import('./commands/runs.js')).reportCommand(id, options);
     });
   program
     .command('audit')

@@ -1,18 +1,30 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AnyEvent } from '../incident/event.js';
 import type { IncidentState } from '../incident/state.js';
 import { restoreSummary } from '../incident/summary.js';
+import { eventsOf } from '../record/record.js';
 import { reportMarkdown } from '../record/report.js';
+import { reportHtml } from '../record/report-html.js';
+import type { ReportInput } from '../record/sections.js';
 import { DrillBook } from './drill-book.js';
 import { drillChart, stepChart } from './drill-end.js';
 import { reportsDir, stateDir } from './places.js';
 import type { Session } from './session.js';
 import { scenarios } from './views.js';
 
-export function reportText(state: IncidentState, head: string): string {
+export interface Recorded {
+  readonly state: IncidentState;
+  readonly events: readonly AnyEvent[];
+  /** Hash of the last event, or why the chain does not hold. */
+  readonly head: string;
+}
+
+/** What a report of a run is made of. */
+export async function reportInput({ state, events, head }: Recorded): Promise<ReportInput> {
   const scenario = state.scenario === undefined ? undefined : scenarios.get(state.scenario);
   const drills = drillLines(state.scenario ?? '', state.runId);
-  return reportMarkdown({ state, scenario, head, events: state.lastSeq, drills, ...restoreSummary(state) });
+  return { state, scenario, events, head, drills, excerpts: [], ...restoreSummary(state) };
 }
 
 /** Times to recovery of drills of the same scenario, and of its steps; said to be from drills. */
@@ -29,11 +41,14 @@ function drillLines(scenario: string, run: string): string[] {
   ];
 }
 
-/** Writes the report beside the records, readable by its owner only. Returns its path. */
-export async function writeReport(session: Session): Promise<string> {
+/** Writes the report beside the records, as Markdown and as a page, readable by its owner only. Returns the path of the first. */
+export async function writeReport({ runner, record }: Session): Promise<string> {
   const directory = reportsDir(stateDir());
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const path = join(directory, `${session.runner.state.runId}.md`);
-  writeFileSync(path, reportText(session.runner.state, session.record.head), { mode: 0o600 });
+  const { state } = runner;
+  const input = await reportInput({ state, events: eventsOf(record.rowsAfter(0)), head: record.head });
+  const path = join(directory, `${state.runId}.md`);
+  writeFileSync(path, reportMarkdown(input), { mode: 0o600 });
+  writeFileSync(join(directory, `${state.runId}.html`), reportHtml(input), { mode: 0o600 });
   return path;
 }

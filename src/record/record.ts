@@ -123,6 +123,10 @@ export function readRows(db: Db, after = 0): Row[] {
   return db.prepare<[number], Row>('SELECT seq, body, hash FROM event WHERE seq > ? ORDER BY seq').all(after);
 }
 
+/** One entry after the other: those before a damaged page can still be had. */
+export const eachRow = (db: Db): IterableIterator<Row> =>
+  db.prepare<[], Row>('SELECT seq, body, hash FROM event ORDER BY seq').iterate();
+
 /** The events of rows. One whose text is damaged is kept as an event of no known type, in its place: the rest must still be read. */
 export function eventsOf(rows: readonly Row[]): AnyEvent[] {
   let at = new Date(0).toISOString();

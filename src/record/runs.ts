@@ -5,7 +5,7 @@ import { foldAll } from '../incident/fold.js';
 import type { IncidentState } from '../incident/state.js';
 import { type ChainVerdict, type Row, verifyChain } from './chain.js';
 import { openForReading, openForWriting, writeRows } from './database.js';
-import { eventsOf, headOf, readRows } from './record.js';
+import { eachRow, eventsOf, headOf, readRows } from './record.js';
 
 /** The runs recorded on this machine. */
 
@@ -31,7 +31,7 @@ export function listRuns(stateDir: string): RunFile[] {
     .map((name) => ({ id: name.slice(0, -3), path: join(directory, name) }));
 }
 
-/** Everything in a record, with the verdict on its chain. Read-only: works while a run is on. */
+/** Everything in a record, with the verdict on its chain. Read-only: works while a run is on. @throws where a part cannot be read */
 export function readRun(path: string): { events: AnyEvent[]; chain: ChainVerdict } {
   const db = openForReading(path);
   try {
@@ -39,6 +39,27 @@ export function readRun(path: string): { events: AnyEvent[]; chain: ChainVerdict
     return { events: eventsOf(rows), chain: verifyChain(rows, headOf(db)) };
   } finally {
     db.close();
+  }
+}
+
+/** The same of a record whose file is damaged: entries up to the first that cannot be read, which the verdict names. */
+export function readAsFar(path: string): { events: AnyEvent[]; chain: ChainVerdict } {
+  try {
+    return readRun(path);
+  } catch (error) {
+    const db = openForReading(path);
+    const rows: Row[] = [];
+    try {
+      for (const row of eachRow(db)) rows.push(row);
+    } catch {
+      // As far as it goes.
+    } finally {
+      db.close();
+    }
+    if (rows.length === 0) throw error;
+    const why = `it cannot be read (${error instanceof Error ? error.message : String(error)})`;
+    const chain = verifyChain(rows);
+    return { events: eventsOf(rows), chain: chain.ok ? { ok: false, seq: rows.length + 1, why } : chain };
   }
 }
 

@@ -18,7 +18,7 @@ import { foldAll } from '../../src/incident/fold.js';
 import { journalLine, parseJournal } from '../../src/papers/read.js';
 import { CHAIN_START, linkHash, type Row, verifyChain } from '../../src/record/chain.js';
 import { RunRecord } from '../../src/record/record.js';
-import { listRuns, newRunId, readRun, recordPath, unfinishedRun } from '../../src/record/runs.js';
+import { listRuns, newRunId, readAsFar, readRun, recordPath, unfinishedRun } from '../../src/record/runs.js';
 import { opening } from '../support/fake-world.js';
 
 let folder: string;
@@ -148,6 +148,19 @@ describe('a record', () => {
     expect(found).toBeGreaterThan(50);
     expect(found + harmless).toBe(Math.ceil(bytes.length / 7));
   });
+});
+
+test('of a record cut off in the middle the entries before are read, and the first that is missing is named', () => {
+  const file = written(400);
+  const whole = readFileSync(file);
+  writeFileSync(file, Buffer.concat([whole.subarray(0, 20_480), Buffer.alloc(whole.length - 20_480, 0xee)]));
+  expect(() => readRun(file)).toThrow();
+  const { events, chain: verdict } = readAsFar(file);
+  expect(events.length).toBeGreaterThan(5);
+  expect(events.length).toBeLessThan(400);
+  expect(verdict).toMatchObject({ ok: false, seq: events.length + 1 });
+  writeFileSync(file, 'no database at all');
+  expect(() => readAsFar(file)).toThrow(/not a database/);
 });
 
 describe('every byte counts', () => {

@@ -1,7 +1,7 @@
 import { EXIT, ProblemError } from '../../base/problem.js';
 import { loadInventory } from '../../inventory/load.js';
 import { FAULTS } from '../../practice/faults.js';
-import { duration } from '../../record/report.js';
+import { duration } from '../../record/sections.js';
 import { playDrill } from '../auto.js';
 import { endOfDrill } from '../drill-end.js';
 import { sessionIntents } from '../intents.js';
