@@ -234,6 +234,21 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await (await import('./commands/runs.js')).reportCommand(id, options);
     });
   program
+    .command('journal')
+    .argument('[run]', 'id of a run; the newest when left out')
+    .description('the journals kept beside a record; exit 1 when no line fits')
+    .option('--grep <text>', 'lines that hold this text, or match /a regular expression/')
+    .option('--host <name>', 'lines of one host')
+    .option('--level <level>', 'the least severity: debug, info, warning or error', 'debug')
+    .option('--json', 'one JSON document', false)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blackstart journal --level warning\n  blackstart journal 20261122-0314-7f3a --host node-1 --grep "no leader"',
+    )
+    .action(async (id: string | undefined, options) => {
+      code = await (await import('./commands/journal.js')).journalCommand(id, options);
+    });
+  program
     .command('audit')
     .description('checks on the record')
     .command('verify')

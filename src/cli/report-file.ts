@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { AnyEvent } from '../incident/event.js';
 import type { IncidentState } from '../incident/state.js';
 import { restoreSummary } from '../incident/summary.js';
+import { excerptsOf, failureWindows } from '../journal/excerpts.js';
+import { readSpool, spoolBeside } from '../journal/spool.js';
 import { eventsOf } from '../record/record.js';
 import { reportMarkdown } from '../record/report.js';
 import { reportHtml } from '../record/report-html.js';
@@ -14,6 +16,8 @@ import type { Session } from './session.js';
 import { scenarios } from './views.js';
 
 export interface Recorded {
+  /** File of the record: its journals lie beside it. */
+  readonly path: string;
   readonly state: IncidentState;
   readonly events: readonly AnyEvent[];
   /** Hash of the last event, or why the chain does not hold. */
@@ -21,11 +25,16 @@ export interface Recorded {
 }
 
 /** What a report of a run is made of. */
-export async function reportInput({ state, events, head }: Recorded): Promise<ReportInput> {
+export async function reportInput({ path, state, events, head }: Recorded): Promise<ReportInput> {
   const scenario = state.scenario === undefined ? undefined : scenarios.get(state.scenario);
   const drills = drillLines(state.scenario ?? '', state.runId);
-  return { state, scenario, events, head, drills, excerpts: [], ...restoreSummary(state) };
+  const excerpts = await excerptsOf(failureWindows(events), readSpool(spoolBeside(path)), clockOffsets(state));
+  return { state, scenario, events, head, drills, excerpts, ...restoreSummary(state) };
 }
+
+/** Clock of each host minus ours, as last seen, milliseconds. */
+export const clockOffsets = ({ facts }: IncidentState): Record<string, number> =>
+  Object.fromEntries(Object.entries(facts).map(([host, seen]) => [host, seen.clockOffsetMs ?? 0]));
 
 /** Times to recovery of drills of the same scenario, and of its steps; said to be from drills. */
 function drillLines(scenario: string, run: string): string[] {
@@ -42,11 +51,12 @@ function drillLines(scenario: string, run: string): string[] {
 }
 
 /** Writes the report beside the records, as Markdown and as a page, readable by its owner only. Returns the path of the first. */
-export async function writeReport({ runner, record }: Session): Promise<string> {
+export async function writeReport({ runner, record, recordFile }: Session): Promise<string> {
   const directory = reportsDir(stateDir());
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const { state } = runner;
-  const input = await reportInput({ state, events: eventsOf(record.rowsAfter(0)), head: record.head });
+  const events = eventsOf(record.rowsAfter(0));
+  const input = await reportInput({ path: recordFile, state, events, head: record.head });
   const path = join(directory, `${state.runId}.md`);
   writeFileSync(path, reportMarkdown(input), { mode: 0o600 });
   writeFileSync(join(directory, `${state.runId}.html`), reportHtml(input), { mode: 0o600 });

@@ -11,6 +11,7 @@ import { contextOf } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
 import type { Inventory } from '../inventory/types.js';
 import { followJournals } from '../journal/follow.js';
+import { JournalSpool, removeSpool, spoolBeside } from '../journal/spool.js';
 import type { Claimant } from '../record/claim.js';
 import type { RunRecord } from '../record/record.js';
 import { type Hosts, openHosts } from '../remote/hosts.js';
@@ -86,6 +87,7 @@ export class Session {
   readonly before: Before;
   readonly #port: HostsPort;
   readonly #maintenance: Maintenance;
+  readonly #journals: JournalSpool;
   #backups: readonly Backup[] | undefined;
   #listedAt: number | undefined;
 
@@ -178,6 +180,7 @@ export class Session {
     this.record = opened.record;
     this.runner = opened.runner;
     this.recordFile = opened.file;
+    this.#journals = new JournalSpool(spoolBeside(opened.file), (text) => this.#warn(text));
     this.#other = opened.other;
     this.#letGo = () => opened.claim?.release();
     this.before = new Before({
@@ -332,12 +335,16 @@ export class Session {
     await this.desk.close();
     await this.hosts.closeAll();
     await Promise.allSettled(this.#work);
+    await this.#journals.close();
     const { begun, ended } = this.runner.state;
     this.record.close();
     this.#letGo();
     // Copies of data hold every Secret: a drill needs none, and what was not begun needs nothing.
     if (!begun || this.#options.inventory.drill) this.before.remove();
-    if (!begun) for (const suffix of ['', '-wal', '-shm']) rmSync(this.recordFile + suffix, { force: true });
+    if (!begun) {
+      for (const suffix of ['', '-wal', '-shm']) rmSync(this.recordFile + suffix, { force: true });
+      removeSpool(spoolBeside(this.recordFile));
+    }
     // The spool is kept only for a run that can be resumed.
     if (!begun || ended !== undefined) rmSync(spoolDir(this.#options.state), { recursive: true, force: true });
   }
@@ -387,7 +394,10 @@ export class Session {
         signal: this.#abort.signal,
         redact: book.redact,
         match: matchSymptoms,
-        onLines: (lines) => addJournal(this.store, lines),
+        onLines: (lines) => {
+          addJournal(this.store, lines);
+          this.#journals.add(lines);
+        },
       }),
     );
   }
