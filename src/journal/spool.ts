@@ -192,13 +192,16 @@ export async function* readSpool(directory: string): AsyncGenerator<JournalLine>
   }
 }
 
+/** Bytes unpacked at a time: with a damaged place the rest of its bite is lost. */
+const BITE = 4096;
+
 async function* linesOf(path: string): AsyncGenerator<string> {
   const text = new PassThrough({ encoding: 'utf8' });
   // A cut-off end is read as far as it goes; of a damaged piece, what comes before the damage: taken over as it comes, not piped,
   // since an error would throw away what was not read yet.
   const gunzip = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
   gunzip.on('data', (chunk: Buffer) => text.write(chunk));
-  pipeline(createReadStream(path), gunzip, () => text.end());
+  pipeline(createReadStream(path, { highWaterMark: BITE }), gunzip, () => text.end());
   let rest = '';
   for await (const chunk of text) {
     const lines = (rest + String(chunk)).split('\n');

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   mkdtempSync,
@@ -75,7 +76,8 @@ describe('the journal spool', () => {
     ['cut off', (path: string) => truncateSync(path, statSync(path).size - 3)],
     ['followed by nonsense', (path: string) => appendFileSync(path, 'no gzip at all')],
   ])('a piece whose end is %s: the lines before are read, and what the next console wrote', async (_how, tear) => {
-    await written([line(0, 'one')], []);
+    const noise = (id: number): JournalLine => line(id, randomBytes(500).toString('hex'));
+    await written([line(0, 'one'), ...Array.from({ length: 40 }, (_, id) => noise(id))]);
     const [piece = ''] = spooled(directory).pieces;
     const whole = readFileSync(piece);
     await written([line(1, 'torn')]);
@@ -87,6 +89,7 @@ describe('the journal spool', () => {
     await written([line(2, 'after')]);
     const read = await texts();
     expect(read[0]).toBe('one');
+    expect(read.length).toBeGreaterThan(30);
     expect(read.at(-1)).toBe('after');
   });
 
