@@ -249,6 +249,16 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await (await import('./commands/journal.js')).journalCommand(id, options);
     });
   program
+    .command('bundle')
+    .argument('[run]', 'id of a run; the newest when left out')
+    .description('everything known of a run as one archive for whoever is called for help; holds no secret')
+    .option('--output <file>', 'where to write it (default: blackstart-RUN.tar.gz here); never overwrites')
+    .option('--json', 'one JSON document', false)
+    .addHelpText('after', '\nExample:\n  blackstart bundle --output /tmp/incident.tar.gz')
+    .action(async (id: string | undefined, options) => {
+      code = await (await import('./commands/bundle.js')).bundleCommand(id, options);
+    });
+  program
     .command('audit')
     .description('checks on the record')
     .command('verify')

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AnyEvent } from '../incident/event.js';
 import { foldAll } from '../incident/fold.js';
@@ -60,6 +60,20 @@ export function readAsFar(path: string): { events: AnyEvent[]; chain: ChainVerdi
     const why = `it cannot be read (${error instanceof Error ? error.message : String(error)})`;
     const chain = verifyChain(rows);
     return { events: eventsOf(rows), chain: chain.ok ? { ok: false, seq: rows.length + 1, why } : chain };
+  }
+}
+
+/** The file of a record as one, also while a run writes it; of a damaged one, as it lies there. */
+export function recordBytes(path: string): Buffer {
+  try {
+    const db = openForReading(path);
+    try {
+      return db.serialize();
+    } finally {
+      db.close();
+    }
+  } catch {
+    return readFileSync(path);
   }
 }
 

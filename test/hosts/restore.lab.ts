@@ -3,12 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IncidentEvent } from '../../src/incident/event.js';
 import { readRun } from '../../src/record/runs.js';
 import { quoteArgv } from '../../src/remote/quote.js';
+import { coatsOf } from '../support/coats.js';
 import { LabBucket } from './lab/bucket.js';
 import { LabCluster } from './lab/cluster.js';
 import { type Drive, type Driven, drive } from './lab/drive.js';
 import { writeInventory } from './lab/inventory.js';
 import { Lab } from './lab/lab.js';
-import { coatsOf, leaksHere, leaksOn, tokenBelongs, watchArguments } from './lab/leaks.js';
+import { leaksHere, leaksOn, tokenBelongs, watchArguments } from './lab/leaks.js';
 import { changesOf, listMachine, saidByThePlan } from './lab/listing.js';
 import { ASKED_LOG } from './lab/system.js';
 

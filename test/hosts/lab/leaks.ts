@@ -2,18 +2,6 @@ import type { Lab } from './lab.js';
 import type { Machine } from './machine.js';
 import { run } from './sh.js';
 
-/** A secret in every coat that it could wear here. */
-export function coatsOf(secret: string): string[] {
-  const bytes = Buffer.from(secret);
-  // Base64 of a longer text shows the middle of ours in one of three alignments.
-  const base64 = [0, 1, 2].map((shift) =>
-    Buffer.concat([Buffer.alloc(shift), bytes])
-      .toString('base64')
-      .slice(4, -4),
-  );
-  return [secret, bytes.toString('base64'), bytes.toString('hex'), encodeURIComponent(secret), ...base64];
-}
-
 const PLACES = ['/etc', '/root', '/home', '/var', '/tmp', '/usr/local', '/data'];
 
 /** Files of a machine, its volatile ones included, that hold one of the patterns; `journal` for its journal. */
