@@ -69,9 +69,10 @@ export function App({ store, intents }: Props): ReactNode {
     if (begun) change({ do: 'place', pane: 'plan', at: 0 });
   }, [begun, change]);
   const ended = state.incident?.ended !== undefined;
+  const replaying = state.mode === 'REPLAY';
   useEffect(() => {
-    if (ended) change({ do: 'open', dialog: { kind: 'done' } });
-  }, [ended, change]);
+    if (ended && !replaying) change({ do: 'open', dialog: { kind: 'done' } });
+  }, [ended, replaying, change]);
 
   const press = useCallback(
     (name: string, pasted = false) => {

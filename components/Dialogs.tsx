@@ -15,11 +15,12 @@ import { paletteItems, paletteLines } from './dialogs/palette.js';
 import { symptomLines } from './dialogs/symptoms.js';
 import { troubleLines } from './dialogs/trouble.js';
 import { verificationLines } from './dialogs/verification.js';
-import { silentHosts, workingKeys } from './keys.js';
+import { looksOnly, silentHosts, workingKeys } from './keys.js';
 import { type Line, labelled, line, pad, seg } from './line.js';
 import { Overlay } from './Overlay.js';
 import type { OpenDialog } from './press-tools.js';
 import { GLYPH } from './symbols.js';
+import { clockTime } from './words.js';
 
 interface Props {
   readonly dialog: OpenDialog;
@@ -54,6 +55,7 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
                 remark: input.gate.remark,
                 scroll: input.gate.scroll,
                 describe: (host) => describeHost(state, host),
+                ...(state.mode === 'REPLAY' ? { past: `As it was shown at ${clockTime(state.now)}` } : {}),
               },
               width,
               height,
@@ -201,6 +203,7 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
 export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
   switch (dialog.kind) {
     case 'gate':
+      if (state.mode === 'REPLAY') return 'tab commands   up down   esc back';
       if (state.attention.kind === 'gate' && needsApproval(state.attention.open))
         return 'c the second person’s code   b nobody can be reached   esc cancels';
       return state.attention.kind === 'gate' && state.attention.open?.typed === undefined
@@ -278,7 +281,8 @@ function quitLines(state: ConsoleState, width: number): Line[] {
   const { incident } = state;
   const running =
     incident === undefined ? [] : Object.values(incident.cells).filter((cell) => cell.status === 'running');
-  if (state.mode === 'OBSERVE')
+  if (state.mode === 'REPLAY') return labelled('', 'This is a replay. y leaves, esc stays.', width, 1);
+  if (looksOnly(state))
     return [...labelled('', 'This console only looks: leaving it changes nothing. y leaves, esc stays.', width, 1)];
   if (incident?.begun !== true || incident.ended !== undefined)
     return [...labelled('', 'Nothing is under way. y leaves, esc stays.', width, 1)];

@@ -4,6 +4,7 @@ import { Lines } from './Lines.js';
 import { type Line, type Segment, seg, spread, type Tone } from './line.js';
 import { worstNode } from './panes/nodes.js';
 import { planCount } from './panes/plan.js';
+import { GLYPH } from './symbols.js';
 import { clockTime, longSpan } from './words.js';
 
 /** Always there: cluster, mode, scenario and step, time since the incident was opened, UTC clock, one status word. */
@@ -20,7 +21,8 @@ export function headerLine(state: ConsoleState, width: number): Line {
   const left: Segment[] = [
     seg(' blackstart ', 'strong'),
     seg(` ${state.cluster.name} `),
-    seg(` ${mode} `, mode === 'LIVE' ? 'bad' : mode === 'DRILL' ? 'accent' : 'good'),
+    seg(` ${mode} `, mode === 'LIVE' ? 'bad' : mode === 'DRILL' ? 'accent' : mode === 'REPLAY' ? 'warn' : 'good'),
+    seg(replayPart(state), 'warn'),
     seg(plan === '' ? '' : ` ${plan} `, 'accent'),
     seg(state.observing === undefined ? '' : ` ${state.observing} `, 'warn'),
     seg(lockPart(state), 'dim'),
@@ -33,6 +35,13 @@ export function headerLine(state: ConsoleState, width: number): Line {
     seg(`${word} `, tone),
   ];
   return spread(left, right, width);
+}
+
+/** How a replay plays, and where it stands. */
+function replayPart({ replay }: ConsoleState): string {
+  if (replay === undefined) return '';
+  const { playing, speed, at, of, event } = replay;
+  return ` ${playing ? GLYPH.running : GLYPH.paused} ${speed}x ${at}/${of} ${event} `;
 }
 
 /** Servers that could not carry the lock: said as long as it is so. */

@@ -54,7 +54,19 @@ export type CommandId =
   | 'escalate'
   | 'maintenance'
   | 'handover'
-  | 'repaint';
+  | 'repaint'
+  | 'play'
+  | 'shown-gate'
+  | 'next-event'
+  | 'previous-event'
+  | 'next-step'
+  | 'previous-step'
+  | 'next-failure'
+  | 'previous-failure'
+  | 'faster'
+  | 'slower'
+  | 'replay-start'
+  | 'replay-end';
 
 export interface KeySpec {
   readonly id: CommandId;
@@ -65,6 +77,8 @@ export interface KeySpec {
   readonly label: string;
   /** Changes something on a node, directly or behind a gate; not there while observing. */
   readonly acts?: boolean;
+  /** Needs a cluster; not there in a replay. */
+  readonly live?: boolean;
   /** Whether it works now; without it, always. */
   when?(state: ConsoleState, view: ViewState): boolean;
   /** Shown in the footer when it works; lower comes first. */
@@ -85,9 +99,33 @@ const at =
   (_state: ConsoleState, view: ViewState): boolean =>
     view.focus === pane;
 
+const replaying = (state: ConsoleState): boolean => state.mode === 'REPLAY';
+/** Nothing is done from this console: it observes, or shows a record. */
+export const looksOnly = (state: ConsoleState): boolean => state.mode === 'OBSERVE' || replaying(state);
+
 export const KEYS: readonly KeySpec[] = [
+  { id: 'play', keys: 'space', press: [' '], label: 'play, pause', footer: 1, when: replaying },
+  {
+    id: 'shown-gate',
+    keys: 'o',
+    press: ['o'],
+    label: 'what the gate showed',
+    footer: 1,
+    when: (state) => replaying(state) && state.attention.kind === 'gate' && state.attention.open !== undefined,
+  },
+  { id: 'next-event', keys: '. right', press: ['.', 'right'], label: 'next event', footer: 3, when: replaying },
+  { id: 'previous-event', keys: ', left', press: [',', 'left'], label: 'event before', when: replaying },
+  { id: 'next-step', keys: '>', press: ['>'], label: 'next step', footer: 2, when: replaying },
+  { id: 'previous-step', keys: '<', press: ['<'], label: 'step before', when: replaying },
+  { id: 'next-failure', keys: ']', press: [']'], label: 'next failure', footer: 2, when: replaying },
+  { id: 'previous-failure', keys: '[', press: ['['], label: 'failure before', when: replaying },
+  { id: 'faster', keys: '+', press: ['+', '='], label: 'faster', footer: 4, when: replaying },
+  { id: 'slower', keys: '-', press: ['-'], label: 'slower', when: replaying },
+  { id: 'replay-start', keys: '0', press: ['0'], label: 'to the first event', when: replaying },
+  { id: 'replay-end', keys: '$', press: ['$'], label: 'to the last event', when: replaying },
   {
     id: 'host-keys',
+    live: true,
     keys: 'K',
     press: ['K'],
     label: 'look at host keys',
@@ -139,9 +177,10 @@ export const KEYS: readonly KeySpec[] = [
       view.focus !== 'journal' &&
       (!begun(state) || view.focus === 'plan' || view.focus === 'backups' || view.focus === 'nodes'),
   },
-  { id: 'backups', keys: 'b', press: ['b'], label: 'backups', footer: 3, when: (state) => !begun(state) },
+  { id: 'backups', live: true, keys: 'b', press: ['b'], label: 'backups', footer: 3, when: (state) => !begun(state) },
   {
     id: 'primary',
+    live: true,
     keys: 'p',
     press: ['p'],
     label: 'choose the server',
@@ -150,6 +189,7 @@ export const KEYS: readonly KeySpec[] = [
   },
   {
     id: 'target',
+    live: true,
     keys: 't',
     press: ['t'],
     label: 'which server failed',
@@ -158,6 +198,7 @@ export const KEYS: readonly KeySpec[] = [
   },
   {
     id: 'way',
+    live: true,
     keys: 'w',
     press: ['w'],
     label: 'what is done with it',
@@ -174,9 +215,10 @@ export const KEYS: readonly KeySpec[] = [
     footer: 4,
     when: (state) => silentHosts(state).length > 0 && !ended(state),
   },
-  { id: 'report', keys: 'r', press: ['r'], label: 'write the report', footer: 2, when: ended },
+  { id: 'report', live: true, keys: 'r', press: ['r'], label: 'write the report', footer: 2, when: ended },
   {
     id: 'pause',
+    live: true,
     keys: 'p',
     press: ['p'],
     label: 'pause after this step',
@@ -212,7 +254,7 @@ export const KEYS: readonly KeySpec[] = [
   { id: 'host', keys: 'm', press: ['m'], label: 'one node', footer: 4, when: at('journal') },
   { id: 'copy', keys: 'y', press: ['y'], label: 'copy the line', footer: 8, when: at('journal') },
   { id: 'save-journal', keys: 'w', press: ['w'], label: 'write the lines to a file', footer: 9, when: at('journal') },
-  { id: 'retry-host', keys: 'R', press: ['R'], label: 'try this host again', when: at('nodes'), footer: 4 },
+  { id: 'retry-host', live: true, keys: 'R', press: ['R'], label: 'try this host again', when: at('nodes'), footer: 4 },
   {
     id: 'explain',
     keys: 'i',
@@ -223,14 +265,23 @@ export const KEYS: readonly KeySpec[] = [
   },
   {
     id: 'verify',
+    live: true,
     keys: 'v',
     press: ['v'],
     label: 'verify the cluster',
     footer: 8,
     when: (state) =>
-      state.mode !== 'OBSERVE' && (ended(state) || state.incident?.verification !== undefined || apiAnswers(state)),
+      !looksOnly(state) && (ended(state) || state.incident?.verification !== undefined || apiAnswers(state)),
   },
-  { id: 'reload', keys: 'R', press: ['R'], label: 'read the catalogue again', when: at('backups'), footer: 4 },
+  {
+    id: 'reload',
+    live: true,
+    keys: 'R',
+    press: ['R'],
+    label: 'read the catalogue again',
+    when: at('backups'),
+    footer: 4,
+  },
   { id: 'lookup', keys: 'l', press: ['l'], label: 'look a message up', footer: 9 },
   { id: 'palette', keys: ':', press: [':'], label: 'command by name', footer: 10 },
   { id: 'escalate', keys: 'C', press: ['C'], label: 'call for help', footer: 9 },
@@ -280,9 +331,14 @@ export const silentHosts = (state: ConsoleState): string[] =>
     )
     .map((host) => host.name);
 
-/** Keys that work now; while observing, none that acts. */
+/** Keys that work now; while observing, none that acts; in a replay, none that needs a cluster. */
 export function workingKeys(state: ConsoleState, view: ViewState): KeySpec[] {
-  return KEYS.filter((key) => (state.mode !== 'OBSERVE' || key.acts !== true) && (key.when?.(state, view) ?? true));
+  return KEYS.filter(
+    (key) =>
+      (!looksOnly(state) || key.acts !== true) &&
+      (!replaying(state) || key.live !== true) &&
+      (key.when?.(state, view) ?? true),
+  );
 }
 
 /** The command a key press means now; the first in the table wins. */

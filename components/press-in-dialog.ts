@@ -9,7 +9,7 @@ import { paletteItems } from './dialogs/palette.js';
 import { troubleChoices } from './dialogs/trouble.js';
 import { parseFilter } from './journal/filter.js';
 import { copyLine, searchOn } from './journal/press.js';
-import { silentHosts } from './keys.js';
+import { looksOnly, silentHosts } from './keys.js';
 import { run } from './press-in-panes.js';
 import { type OpenDialog, openVerification, type PressTools, say } from './press-tools.js';
 
@@ -100,8 +100,12 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
   }
 }
 
+const LOOKING = new Set(['tab', 'escape', 'up', 'down', 'pageup', 'pagedown']);
+
 function pressGate(name: string, tools: PressTools): void {
   const { state, input, setInput, intents, change } = tools;
+  // What is shown of a record cannot be answered.
+  if (state.mode === 'REPLAY' && !LOOKING.has(name)) return;
   const { attention } = state;
   const gate = attention.kind === 'gate' && !attention.checking ? attention.open : undefined;
   const { input: next, act } =
@@ -192,7 +196,7 @@ function lookUpLine(id: number, tools: PressTools): void {
 }
 
 function askMaintenance(item: string, { state, change }: PressTools): void {
-  if (state.mode === 'OBSERVE') return;
+  if (looksOnly(state)) return;
   const title = state.maintenance.find((row) => row.id === item)?.title ?? item;
   const question = `${title}. What was done? Your words are kept with your name and the time.`;
   change({ do: 'open', dialog: { kind: 'words', purpose: { do: 'maintenance', item }, question } });

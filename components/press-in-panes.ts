@@ -12,10 +12,19 @@ import {
   saveJournal,
   searchOn,
 } from './journal/press.js';
-import { type CommandId, commandFor, silentHosts } from './keys.js';
+import { type CommandId, commandFor, looksOnly, silentHosts } from './keys.js';
 import { planCursor } from './Pane.js';
 import { planRows } from './panes/plan.js';
 import { openVerification, type PressTools, say } from './press-tools.js';
+
+const SEEK = {
+  'next-event': { do: 'seek', to: 'event', by: 1 },
+  'next-step': { do: 'seek', to: 'step', by: 1 },
+  'next-failure': { do: 'seek', to: 'failure', by: 1 },
+  'previous-event': { do: 'seek', to: 'event', by: -1 },
+  'previous-step': { do: 'seek', to: 'step', by: -1 },
+  'previous-failure': { do: 'seek', to: 'failure', by: -1 },
+} as const;
 
 /** What a key does where no dialog is open. */
 export function pressInPanes(name: string, tools: PressTools): void {
@@ -124,6 +133,22 @@ export function run(command: CommandId, name: string, tools: PressTools): void {
       });
     case 'report':
       return change({ do: 'open', dialog: { kind: 'done' } });
+    case 'shown-gate':
+      return change({ do: 'open', dialog: { kind: 'gate' } });
+    case 'play':
+    case 'faster':
+    case 'slower':
+      return say(tools, intents.replay?.({ do: command }));
+    case 'replay-start':
+    case 'replay-end':
+      return say(tools, intents.replay?.({ do: command === 'replay-start' ? 'start' : 'end' }));
+    case 'next-event':
+    case 'next-step':
+    case 'next-failure':
+    case 'previous-event':
+    case 'previous-step':
+    case 'previous-failure':
+      return say(tools, intents.replay?.(SEEK[command]));
     case 'enter':
       return enter(tools);
   }
@@ -141,8 +166,9 @@ function enter(tools: PressTools): void {
   if (view.focus === 'checklist') {
     const item = state.checklist[view.cursor.checklist];
     if (item === undefined) return;
-    if (item.id === 'current-data' && item.status === 'unmet' && state.mode !== 'OBSERVE') return askCopy(tools);
-    if (item.status === 'met') return change({ do: 'notice', text: `${item.title}: ${item.evidence}` });
+    if (item.id === 'current-data' && item.status === 'unmet' && !looksOnly(state)) return askCopy(tools);
+    if (item.status === 'met' || looksOnly(state))
+      return change({ do: 'notice', text: `${item.title}: ${item.evidence}` });
     return change({
       do: 'open',
       dialog: {
@@ -155,7 +181,7 @@ function enter(tools: PressTools): void {
   if (view.focus === 'nodes') {
     const host = state.cluster.hosts[view.cursor.nodes];
     const problem = host === undefined ? undefined : state.live[host.name]?.facts.problem;
-    if (host !== undefined && silentHosts(state).includes(host.name) && state.mode !== 'OBSERVE')
+    if (host !== undefined && silentHosts(state).includes(host.name) && !looksOnly(state))
       return change({ do: 'open', dialog: { kind: 'hosts' } });
     return change({
       do: 'notice',

@@ -22,6 +22,7 @@ export const GLYPH = {
   cursor: glyph('▸', '>'),
   known: glyph('ⓘ', '(i)'),
   block: glyph('▌', '_'),
+  paused: glyph('‖', '[=]'),
 } as const;
 
 export const BORDER = ascii

@@ -12,6 +12,8 @@ export interface GateDraw {
   /** Said under the line to type on: a paste was refused, the word was wrong. */
   readonly remark: string | undefined;
   readonly scroll: number;
+  /** In a replay: that it was shown, and when. Nothing can be typed there. */
+  readonly past?: string;
   /** A host with what proves that it is the one meant. */
   describe(host: string): string;
 }
@@ -85,6 +87,12 @@ function commandLines(gate: GateView, width: number): Line[] {
 }
 
 function footLines(gate: GateView, draw: GateDraw, width: number): Line[] {
+  if (draw.past !== undefined) {
+    const typed = gate.typed === undefined ? 'one key confirms it' : `${gate.typed} has to be typed`;
+    return wrap(`${draw.past}; ${typed}. Replay: nothing can be done here.`, width).map((part) =>
+      line(seg(part, 'warn')),
+    );
+  }
   const blocked = gate.facts.filter((fact) => !fact.ok);
   const remark = draw.remark === undefined ? [] : [line(seg(draw.remark, 'warn'))];
   const switches = seg(

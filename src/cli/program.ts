@@ -259,6 +259,15 @@ export async function run(argv: readonly string[]): Promise<number> {
       code = await (await import('./commands/bundle.js')).bundleCommand(id, options);
     });
   program
+    .command('replay')
+    .argument('[run]', 'id of a run; the newest when left out')
+    .description('a run in the console again, as it happened; nothing can be done there')
+    .option('--speed <x>', 'how much faster than it was', Number.parseFloat, 1)
+    .addHelpText('after', '\nExamples:\n  blackstart replay\n  blackstart replay 20261122-0314-7f3a --speed 10')
+    .action(async (id: string | undefined, options) => {
+      code = await (await import('./commands/replay.js')).replayCommand(id, options);
+    });
+  program
     .command('audit')
     .description('checks on the record')
     .command('verify')

@@ -41,9 +41,16 @@ export interface Intents {
   lookup(text: string): readonly LookupHit[];
   /** Says that an item of maintenance is done. */
   tickMaintenance(item: string, words: string): Result;
+  /** Winds a replay; there only where the console shows one. */
+  replay?(what: ReplayControl): Result;
   /** Leaves the console. What runs on nodes goes on. */
   leave(): void;
 }
+
+/** How a replay is wound. */
+export type ReplayControl =
+  | { readonly do: 'play' | 'faster' | 'slower' | 'start' | 'end' }
+  | { readonly do: 'seek'; readonly to: 'event' | 'step' | 'failure'; readonly by: 1 | -1 };
 
 /** undefined: done. Otherwise why not, as a sentence for the operator. */
 export type Result = string | undefined;

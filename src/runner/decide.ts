@@ -1,3 +1,4 @@
+import type { Attention } from '../incident/attention.js';
 import type { Command } from '../incident/command.js';
 import { isOver, type PlannedHost, type PlannedPhase, type PlannedStep, planOf } from '../incident/plan.js';
 import { type Cell, cellKey, contextOf, gateOpen, type IncidentState } from '../incident/state.js';
@@ -26,6 +27,14 @@ export type Decision =
   | { readonly do: 'gate'; readonly gate: string }
   | { readonly do: 'attend'; readonly step: Step; readonly host: string; readonly why: 'failed' | 'doubt' | 'late' }
   | { readonly do: 'finish' };
+
+/** What waits for a person among decisions: a trouble before a gate. */
+export function waiting(decisions: readonly Decision[]): Attention {
+  const trouble = decisions.find((decision) => decision.do === 'attend');
+  if (trouble !== undefined) return { kind: 'trouble', step: trouble.step.id, host: trouble.host, why: trouble.why };
+  const gate = decisions.find((decision) => decision.do === 'gate');
+  return gate === undefined ? { kind: 'none' } : { kind: 'gate', gate: gate.gate, checking: false };
+}
 
 export function decide(scenario: Scenario, state: IncidentState): Decision[] {
   if (state.ended !== undefined) return [];

@@ -2,7 +2,7 @@ import type { Attention, Progress } from '../incident/attention.js';
 import type { Payload } from '../incident/event.js';
 import { cellKey, contextOf, type IncidentState } from '../incident/state.js';
 import type { Scenario } from '../incident/step.js';
-import { type Decision, decide } from './decide.js';
+import { type Decision, decide, waiting } from './decide.js';
 import { perform } from './perform.js';
 import type { Ports } from './ports.js';
 import type { Right } from './right.js';
@@ -153,17 +153,11 @@ export class Engine {
 
   #settleAttention(decisions: readonly Decision[]): void {
     const { attention, attend } = this.options;
-    const trouble = decisions.find((decision) => decision.do === 'attend');
-    if (trouble !== undefined) {
-      attend({ kind: 'trouble', step: trouble.step.id, host: trouble.host, why: trouble.why });
-      return;
-    }
-    const gate = decisions.find((decision) => decision.do === 'gate');
+    const next = waiting(decisions);
     const now = attention();
-    if (gate === undefined) {
-      if (now.kind !== 'none') attend({ kind: 'none' });
-    } else if (now.kind !== 'gate' || now.gate !== gate.gate) {
-      attend({ kind: 'gate', gate: gate.gate, checking: false });
-    }
+    if (next.kind === 'none' && now.kind === 'none') return;
+    // A gate that is shown stays as it is shown.
+    if (next.kind === 'gate' && now.kind === 'gate' && next.gate === now.gate) return;
+    attend(next);
   }
 }

@@ -92,9 +92,20 @@ export interface SecretQuestion {
   readonly text: string;
 }
 
+/** Where a replay stands. */
+export interface ReplayView {
+  readonly playing: boolean;
+  readonly speed: number;
+  /** Position in the record, from 1, and how many entries there are. */
+  readonly at: number;
+  readonly of: number;
+  /** The entry it stands at, in a few words. */
+  readonly event: string;
+}
+
 export interface ConsoleState {
   readonly cluster: Cluster;
-  readonly mode: 'LIVE' | 'DRILL' | 'OBSERVE';
+  readonly mode: 'LIVE' | 'DRILL' | 'OBSERVE' | 'REPLAY';
   /** When this console was opened, milliseconds since the epoch. */
   readonly openedAt: number;
   /** Shared clock tick, milliseconds since the epoch; moves once a second. */
@@ -128,6 +139,8 @@ export interface ConsoleState {
   readonly observing: string | undefined;
   /** Set when another operator's run was found unfinished and resumed. */
   readonly resumed: string | undefined;
+  /** Set where a record is shown, not a cluster. */
+  readonly replay: ReplayView | undefined;
 }
 
 export type ConsoleStore = StoreApi<ConsoleState>;
@@ -158,6 +171,7 @@ export function createConsoleStore(cluster: Cluster, mode: ConsoleState['mode'],
     warning: undefined,
     observing: undefined,
     resumed: undefined,
+    replay: undefined,
   }));
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { commandFor, footerKeys, KEYS, workingKeys } from '../../components/keys.js';
+import { commandFor, footerKeys, KEYS, looksOnly, workingKeys } from '../../components/keys.js';
 import type { Attention } from '../../src/incident/attention.js';
 import type { IncidentEvent, Payload } from '../../src/incident/event.js';
 import { foldAll } from '../../src/incident/fold.js';
@@ -38,7 +38,7 @@ interface Situation {
 
 /** Every combination of what the keys depend on. */
 function* situations(): Generator<Situation> {
-  for (const mode of ['LIVE', 'DRILL', 'OBSERVE'] as const)
+  for (const mode of ['LIVE', 'DRILL', 'OBSERVE', 'REPLAY'] as const)
     for (const [stage, payloads] of Object.entries(STAGES))
       for (const attention of ATTENTION)
         for (const focus of PANES)
@@ -82,8 +82,17 @@ describe('the keys', () => {
   });
 
   test('who observes has no key that acts', () => {
-    for (const { state, view } of ALL.filter((one) => one.state.mode === 'OBSERVE'))
+    for (const { state, view } of ALL.filter((one) => looksOnly(one.state)))
       expect(workingKeys(state, view).filter((key) => key.acts === true)).toEqual([]);
+  });
+
+  test('a replay is wound by keys that are nowhere else, and has none that needs a cluster', () => {
+    for (const { name, state, view } of ALL) {
+      const replay = state.mode === 'REPLAY';
+      expect(commandFor(' ', state, view), name).toBe(replay ? 'play' : undefined);
+      expect(commandFor(']', state, view), name).toBe(replay ? 'next-failure' : undefined);
+      if (replay) expect(workingKeys(state, view).filter((key) => key.live === true)).toEqual([]);
+    }
   });
 
   test('help and leaving work everywhere', () => {
@@ -96,7 +105,7 @@ describe('the keys', () => {
 
   test('a waiting decision is opened by enter, from every pane', () => {
     for (const { name, state, view } of ALL) {
-      if (state.mode === 'OBSERVE' || state.attention.kind === 'none') continue;
+      if (looksOnly(state) || state.attention.kind === 'none') continue;
       expect(commandFor('return', state, view), name).toBe(state.attention.kind === 'gate' ? 'open-gate' : 'trouble');
     }
   });

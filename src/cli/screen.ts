@@ -1,9 +1,7 @@
-import { render } from 'ink';
-import { App } from '../../components/App.js';
 import { EXIT } from '../base/problem.js';
-import type { Intents } from '../incident/intents.js';
 import type { Inventory } from '../inventory/types.js';
 import type { Previous } from '../runner/right.js';
+import { showApp } from './app-screen.js';
 import { sessionIntents } from './intents.js';
 import { err, out } from './output.js';
 import { PlainConsole } from './plain.js';
@@ -61,28 +59,13 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
   }
   try {
     if (options.plain) await new PlainConsole(session, intents, out).run(left);
-    else await showScreen(session, intents, left);
+    else await showApp(session.store, intents, left);
   } finally {
     await session.close();
   }
   sayGoodbye(session, options.fresh);
   options.closed?.(session.recordFile);
   return code;
-}
-
-async function showScreen(session: Session, intents: Intents, left: Promise<void>): Promise<void> {
-  const screen = render(<App store={session.store} intents={intents} />, {
-    alternateScreen: true,
-    exitOnCtrlC: false,
-    patchConsole: false,
-    incrementalRendering: true,
-    maxFps: 20,
-  });
-  try {
-    await Promise.race([left, screen.waitUntilExit()]);
-  } finally {
-    screen.unmount();
-  }
 }
 
 /** After the screen is gone: where things stand, in lines that stay in the terminal. */

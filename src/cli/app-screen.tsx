@@ -1,0 +1,20 @@
+import { render } from 'ink';
+import { App } from '../../components/App.js';
+import type { Intents } from '../incident/intents.js';
+import type { ConsoleStore } from '../store/store.js';
+
+/** Draws the full screen until the person leaves, and puts the terminal back. */
+export async function showApp(store: ConsoleStore, intents: Intents, left: Promise<void>): Promise<void> {
+  const screen = render(<App store={store} intents={intents} />, {
+    alternateScreen: true,
+    exitOnCtrlC: false,
+    patchConsole: false,
+    incrementalRendering: true,
+    maxFps: 20,
+  });
+  try {
+    await Promise.race([left, screen.waitUntilExit()]);
+  } finally {
+    screen.unmount();
+  }
+}
