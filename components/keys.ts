@@ -253,7 +253,15 @@ export const KEYS: readonly KeySpec[] = [
   { id: 'level', keys: 's', press: ['s'], label: 'severity', footer: 3, when: at('journal') },
   { id: 'host', keys: 'm', press: ['m'], label: 'one node', footer: 4, when: at('journal') },
   { id: 'copy', keys: 'y', press: ['y'], label: 'copy the line', footer: 8, when: at('journal') },
-  { id: 'save-journal', keys: 'w', press: ['w'], label: 'write the lines to a file', footer: 9, when: at('journal') },
+  {
+    id: 'save-journal',
+    live: true,
+    keys: 'w',
+    press: ['w'],
+    label: 'write the lines to a file',
+    footer: 9,
+    when: at('journal'),
+  },
   { id: 'retry-host', live: true, keys: 'R', press: ['R'], label: 'try this host again', when: at('nodes'), footer: 4 },
   {
     id: 'explain',
