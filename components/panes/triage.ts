@@ -17,7 +17,7 @@ export function triageLines(state: ConsoleState, width: number, cursor: number, 
     const row = exactly(
       [
         seg(`${mark} ${index + 1}  `, 'accent'),
-        seg(pad(option.title, 16), option.id === chosen ? 'accent' : 'strong'),
+        seg(pad(option.title, 18), option.id === chosen ? 'accent' : 'strong'),
         word,
       ],
       width,

@@ -347,6 +347,9 @@ async function remove(
         node.etcd.review(lineage.id);
       }
       await run.output.out(`node "${name}" deleted\n`);
+    } else if (kind !== undefined && lineage.objects.includes(`${kind.resource} ${namespace}/${name}`)) {
+      lineage.objects = lineage.objects.filter((line) => line !== `${kind.resource} ${namespace}/${name}`);
+      await run.output.out(`${kind.kind.toLowerCase()} "${name}" deleted from ${namespace} namespace\n`);
     } else if (!options.has('ignore-not-found')) {
       await run.output.err(`Error from server (NotFound): ${kind?.resource ?? type} "${name}" not found\n`);
       return 1;
