@@ -130,7 +130,9 @@ export const asideIdentity: Step = {
       const there = ['tls', 'cred'].filter((name) => names.includes(name));
       if (there.length > 0) return no(`server/${there.join(', server/')} in place`);
       const kept = ['tls', 'cred'].map((name) => aside(name, context)).filter((name) => names.includes(name));
-      return yes(kept.length === 0 ? ['there was none'] : kept.map((name) => `kept as server/${name}`));
+      return yes(kept.length === 0 ? ['there was none'] : kept.map((name) => `kept as server/${name}`), {
+        kept: kept.map((name) => `${pathsOf(context).server}/${name}`),
+      });
     },
   },
   // Where one is not there, or was moved before the connection was lost, mv says so with 1.
