@@ -181,6 +181,10 @@ async function get(
     );
   } else if (output === 'name') {
     await run.output.out(found.map((object) => `${nameOf(object)}\n`).join(''));
+  } else if (output === 'jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name}{"\\n"}{end}') {
+    await run.output.out(
+      found.map(({ metadata }) => `${String(metadata.namespace ?? '')}/${String(metadata.name)}\n`).join(''),
+    );
   } else if (output.startsWith('jsonpath')) {
     await run.output.out(found.map((object) => String(object.metadata.name)).join(' '));
   } else if (output === '' || output === 'wide') {
