@@ -82,7 +82,7 @@ const gates: readonly GateSpec[] = [
 export const restoreElsewhere: Scenario = {
   id: 'restore-elsewhere',
   title: 'Restore elsewhere',
-  when: 'The monthly test: another cluster’s backup on this one, which is there to be overwritten. Nothing of this cluster stays.',
+  when: 'The monthly test: another cluster’s backup on this one, which is there to be overwritten.',
   pointOfNoReturn: forgetPasswords.id,
   backup: 'restored',
   asks: fullRestore.asks,

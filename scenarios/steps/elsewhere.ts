@@ -95,8 +95,8 @@ export const wakesCheck = pure('what wakes with it can do no harm here: your wor
   const more = wakes.length > 12 ? [`and ${wakes.length - 12} more: blackstart verify shows them`] : [];
   return yes(
     wakes.length === 0
-      ? ['no CronJob, webhook or GitOps object is known in it; its Deployments start all the same']
-      : [...wakes.slice(0, 12), ...more],
+      ? ['your word that its Deployments can do no harm here; no CronJob, webhook or GitOps object is known in it']
+      : [`your word that what acts by itself can do no harm here: ${wakes.slice(0, 12).join(', ')}`, ...more],
   );
 });
 
