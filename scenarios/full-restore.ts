@@ -1,5 +1,5 @@
 import { lossLines, lossText } from '../src/incident/loss.js';
-import { type GateSpec, HERE, type Scenario, type StepContext } from '../src/incident/step.js';
+import { type GateSpec, HERE, type Phase, type Scenario, type StepContext } from '../src/incident/step.js';
 import { cleanupGate } from './gates.js';
 import { restartAgents } from './steps/agents.js';
 import { caCheck, mountCheck, olderK3s, olderRisk, roomCheck, tokenCheck, versionCheck } from './steps/checks.js';
@@ -38,6 +38,22 @@ const lost = (context: StepContext): string => {
   return `what was written after ${taken} (revision ${proof.revision.toLocaleString('en')})${named}${wakes}`;
 };
 
+/** K3s starts with the restored data. */
+export const startGate: GateSpec = {
+  id: 'start',
+  title: 'Start the restored server',
+  typed: () => undefined,
+  does: (context) => `starts K3s on ${primaryName(context)} with the restored data; its controllers begin to act`,
+  loses: (context) => {
+    const wakes = provenBackup(context)?.wakes ?? [];
+    return wakes.length === 0
+      ? 'nothing; what controllers do from now on cannot be undone'
+      : `nothing, but this wakes: ${wakes.slice(0, 6).join(', ')}`;
+  },
+  keeps: () => 'the old database stays aside; the other servers stay held',
+  undo: 'the database, but not what controllers did meanwhile',
+};
+
 const gates: readonly GateSpec[] = [
   {
     id: 'stop',
@@ -72,20 +88,7 @@ const gates: readonly GateSpec[] = [
       versionCheck(primaryName(context)),
     ],
   },
-  {
-    id: 'start',
-    title: 'Start the restored server',
-    typed: () => undefined,
-    does: (context) => `starts K3s on ${primaryName(context)} with the restored data; its controllers begin to act`,
-    loses: (context) => {
-      const wakes = provenBackup(context)?.wakes ?? [];
-      return wakes.length === 0
-        ? 'nothing; what controllers do from now on cannot be undone'
-        : `nothing, but this wakes: ${wakes.slice(0, 6).join(', ')}`;
-    },
-    keeps: () => 'the old database stays aside; the other servers stay held',
-    undo: 'the database, but not what controllers did meanwhile',
-  },
+  startGate,
   {
     id: 'release',
     title: 'Release the other servers and the agents',
@@ -101,6 +104,40 @@ const gates: readonly GateSpec[] = [
     ],
   },
   cleanupGate,
+];
+
+/** Stop, hold and save every server; bring the snapshot to the one it is restored on. */
+export const stopAndDeliver: readonly Phase[] = [
+  {
+    id: 'safe',
+    title: 'Make safe',
+    hosts: serversIn,
+    // Three healthy servers stopped at once wait for a quorum that is leaving: 10 s instead of 1.4 s (R55).
+    order: (context) =>
+      serversIn(context).some((name) => context.facts(name).etcd?.healthy === true) ? 'one-by-one' : 'together',
+    steps: [stopServers],
+  },
+  { id: 'save', title: 'Save', hosts: serversIn, order: () => 'together', steps: [saveServers] },
+  { id: 'deliver', title: 'Deliver', hosts: onlyPrimary, order: () => 'one-by-one', steps: [deliver] },
+];
+
+/** Step 7 of the runbook, and what the restore leaves behind. */
+export const verifyAndTidy: readonly Phase[] = [
+  {
+    id: 'verify',
+    title: 'Verification',
+    hosts: onlyPrimary,
+    order: () => 'one-by-one',
+    steps: [verifyNodes, verifyObjects, verifyPods, testImage, testPod, deleteTestPod, freshSnapshot],
+  },
+  {
+    id: 'cleanup',
+    title: 'Clean up',
+    hosts: (context) => [...serversIn(context), ...agentsIn(context)],
+    order: () => 'together',
+    steps: [removeOverrides, forgetUnits],
+  },
+  { id: 'leftovers', title: 'What is left over', hosts: serversIn, order: () => 'together', steps: [listLeftovers] },
 ];
 
 export const fullRestore: Scenario = {
@@ -136,17 +173,7 @@ export const fullRestore: Scenario = {
   },
   phases: [
     { id: 'prove', title: 'Prove the backup', hosts: () => [HERE], order: () => 'together', steps: [fetchAndProve] },
-    {
-      id: 'safe',
-      title: 'Make safe',
-      hosts: serversIn,
-      // Three healthy servers stopped at once wait for a quorum that is leaving: 10 s instead of 1.4 s (R55).
-      order: (context) =>
-        serversIn(context).some((name) => context.facts(name).etcd?.healthy === true) ? 'one-by-one' : 'together',
-      steps: [stopServers],
-    },
-    { id: 'save', title: 'Save', hosts: serversIn, order: () => 'together', steps: [saveServers] },
-    { id: 'deliver', title: 'Deliver', hosts: onlyPrimary, order: () => 'one-by-one', steps: [deliver] },
+    ...stopAndDeliver,
     {
       id: 'compare',
       title: 'What will be lost',
@@ -172,20 +199,6 @@ export const fullRestore: Scenario = {
     },
     { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
     { id: 'workers', title: 'Workers', hosts: agentsIn, order: () => ({ batches: 5 }), steps: [restartAgents] },
-    {
-      id: 'verify',
-      title: 'Verification',
-      hosts: onlyPrimary,
-      order: () => 'one-by-one',
-      steps: [verifyNodes, verifyObjects, verifyPods, testImage, testPod, deleteTestPod, freshSnapshot],
-    },
-    {
-      id: 'cleanup',
-      title: 'Clean up',
-      hosts: (context) => [...serversIn(context), ...agentsIn(context)],
-      order: () => 'together',
-      steps: [removeOverrides, forgetUnits],
-    },
-    { id: 'leftovers', title: 'What is left over', hosts: serversIn, order: () => 'together', steps: [listLeftovers] },
+    ...verifyAndTidy,
   ],
 };

@@ -41,7 +41,13 @@ export interface MaintenanceSeen {
       }
     | undefined;
   /** Drills that ended in a recovered cluster, played by a person, newest first. */
-  readonly drills: readonly { readonly at: number; readonly seconds: number; readonly scenario: string }[];
+  readonly drills: readonly {
+    readonly at: number;
+    readonly seconds: number;
+    readonly scenario: string;
+    /** On hosts that are there to be overwritten, not on the practice cluster. */
+    readonly real?: boolean;
+  }[];
   /** The last backup of this cluster that was fetched, decrypted and opened with its token. */
   readonly proof: { readonly at: number; readonly id: string } | undefined;
   readonly contacts: number;
@@ -95,12 +101,16 @@ export const maintenance: readonly MaintenanceItem[] = [
     id: 'restore-test',
     title: 'Test restore procedure in development environment',
     every: 'monthly',
-    how: 'blackstart drill, played to the end',
+    how: 'blackstart drill, played to the end; better: Restore elsewhere on a cluster of its own (rehearsal: in its inventory)',
     look: ({ drills }) => {
       const last = drills[0];
       return last === undefined
         ? undefined
-        : { done: true, at: last.at, text: `drill of ${last.scenario}, recovered in ${Math.round(last.seconds)} s` };
+        : {
+            done: true,
+            at: last.at,
+            text: `${last.real === true ? 'on real hosts' : 'drill'}: ${last.scenario}, recovered in ${Math.round(last.seconds)} s`,
+          };
     },
   },
   {

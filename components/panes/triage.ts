@@ -11,13 +11,13 @@ export function triageLines(state: ConsoleState, width: number, cursor: number, 
     const word = option.recommended
       ? seg(`${GLYPH.done} recommended`, 'good')
       : option.against === undefined
-        ? seg('possible', 'dim')
+        ? seg(triage.word === 'LOOKING' ? 'not known yet' : 'possible', 'dim')
         : seg(`${GLYPH.failed} not now`, 'warn');
     const mark = option.id === chosen ? GLYPH.running : ' ';
     const row = exactly(
       [
         seg(`${mark} ${index + 1}  `, 'accent'),
-        seg(pad(option.title, 16), option.id === chosen ? 'accent' : 'strong'),
+        seg(pad(option.title, 18), option.id === chosen ? 'accent' : 'strong'),
         word,
       ],
       width,
@@ -50,7 +50,18 @@ function overdue(state: ConsoleState, width: number): Line[] {
 function choiceLines(state: ConsoleState, width: number): Line[] {
   const { incident, scenario } = state;
   if (incident?.scenario === undefined)
-    return [[], ...labelled('', 'Press enter on a scenario: it only chooses, nothing is changed.', width, 0, 'dim')];
+    return [
+      [],
+      ...labelled(
+        '',
+        state.triage.word === 'LOOKING'
+          ? 'Hosts are still being looked at: a scenario can be chosen when they are known.'
+          : 'Press enter on a scenario: it only chooses, nothing is changed.',
+        width,
+        0,
+        'dim',
+      ),
+    ];
   const { choices } = incident;
   return [
     [],

@@ -1,5 +1,6 @@
+import type { Answer } from '../../src/incident/command.js';
 import type { JsonObject } from '../../src/incident/json.js';
-import { type GateCheck, HERE, type Step, type StepContext } from '../../src/incident/step.js';
+import { type GateCheck, HERE, type Judgement, type Step, type StepContext } from '../../src/incident/step.js';
 import { at, bytes, failed, minutes, no, seconds, yes } from './judge.js';
 
 /** What the task of fetching and proving tells a restore. */
@@ -58,7 +59,7 @@ export function provenBackup(context: StepContext): ProvenBackup | undefined {
   return proof === undefined ? undefined : (proof as unknown as ProvenBackup);
 }
 
-/** Whose snapshot it is, at the gate: another cluster's never comes so far, one that cannot be told is the operator's to compare. */
+/** Whose snapshot it is, at the gate: another cluster's is refused, one that cannot be told is the operator's to compare. */
 export const identityCheck: GateCheck = {
   title: 'the snapshot is of this cluster',
   host: HERE,
@@ -72,6 +73,7 @@ export const identityCheck: GateCheck = {
           ? []
           : [`the data of ${others.join(', ')} is of another cluster (kube-system has another UID)`];
       const evidence = [...(proof?.identityEvidence ?? []), ...unlike];
+      if (proof?.identity === 'another-cluster') return failed([`it is of another cluster: ${evidence.join('; ')}`]);
       if (same.length > 0) return yes([`kube-system has the same UID in the data of ${same.join(', ')}`, ...evidence]);
       if (proof?.identity === 'this-cluster') return yes(evidence);
       return yes([
@@ -94,6 +96,29 @@ function heldUids(context: StepContext, uid: string | null | undefined): { same:
   return { same: names(true), others: names(false) };
 }
 
+function judgeFetched(answers: readonly Answer[], elsewhere: boolean): Judgement {
+  const answer = at(answers, 0);
+  if (answer.code !== 0) return no('not proven in this run yet');
+  const proof = JSON.parse(answer.stdout) as ProvenBackup & JsonObject;
+  const another = proof.identity === 'another-cluster';
+  if (another && !elsewhere) {
+    return failed([`${proof.name} is a backup of another cluster: ${(proof.identityEvidence ?? []).join('; ')}`], {
+      left: 'nothing was changed',
+      next: 'Choose a backup of this cluster. Restoring another cluster here on purpose is a plan of its own: restore-elsewhere.',
+    });
+  }
+  return yes(
+    [
+      `${bytes(proof.bytes)}, revision ${proof.revision.toLocaleString('en')}`,
+      `token ${proof.tokenHash} opens it`,
+      ...(another ? ['it is of another cluster, as meant'] : []),
+      ...(proof.tried === undefined ? [] : [proof.tried]),
+      ...proof.warnings,
+    ],
+    { proof, file: proof.file, bytes: proof.bytes, fileSha256: proof.fileSha256, tokenHash: proof.tokenHash },
+  );
+}
+
 /**
  * Fetch, decrypt, spool and prove, begun as soon as a backup is chosen, while the operator reads the checklist.
  * K3s itself moves the live database before it looks at the snapshot's checksum; here nothing has been touched yet.
@@ -110,26 +135,7 @@ export const fetchAndProve: Step = {
     context.choices.snapshot === undefined ? { run: 'not-known-yet', because: 'no backup is chosen' } : { run: 'yes' },
   done: {
     ask: (context) => [{ kind: 'task', task: 'backup.have', input: fetchInput(context), again: 'harmless' }],
-    judge: (answers) => {
-      const answer = at(answers, 0);
-      if (answer.code !== 0) return no('not proven in this run yet');
-      const proof = JSON.parse(answer.stdout) as ProvenBackup & JsonObject;
-      if (proof.identity === 'another-cluster') {
-        return failed([`${proof.name} is a backup of another cluster: ${(proof.identityEvidence ?? []).join('; ')}`], {
-          left: 'nothing was changed',
-          next: 'Choose a backup of this cluster. Restoring another cluster here on purpose is not part of this plan.',
-        });
-      }
-      return yes(
-        [
-          `${bytes(proof.bytes)}, revision ${proof.revision.toLocaleString('en')}`,
-          `token ${proof.tokenHash} opens it`,
-          ...(proof.tried === undefined ? [] : [proof.tried]),
-          ...proof.warnings,
-        ],
-        { proof, file: proof.file, bytes: proof.bytes, fileSha256: proof.fileSha256, tokenHash: proof.tokenHash },
-      );
-    },
+    judge: (answers) => judgeFetched(answers, false),
   },
   run: (context) => [{ kind: 'task', task: 'backup.fetch', input: fetchInput(context), again: 'harmless' }],
   pollMs: 500,
@@ -137,4 +143,16 @@ export const fetchAndProve: Step = {
   withinMs: minutes(30),
   undo: { none: 'nothing on any node was changed' },
   lookup: ['36', '74', '75'],
+};
+
+const elsewhereInput = (context: StepContext): JsonObject => ({ ...fetchInput(context), elsewhere: true });
+
+/** The same for a cluster that is there to be overwritten with another one's backups: that it is of another cluster is the point. */
+export const fetchFromElsewhere: Step = {
+  ...fetchAndProve,
+  done: {
+    ask: (context) => [{ kind: 'task', task: 'backup.have', input: elsewhereInput(context), again: 'harmless' }],
+    judge: (answers) => judgeFetched(answers, true),
+  },
+  run: (context) => [{ kind: 'task', task: 'backup.fetch', input: elsewhereInput(context), again: 'harmless' }],
 };

@@ -49,6 +49,8 @@ export interface Expectation {
   readonly caHashes?: readonly string[];
   readonly clusterUid?: string;
   readonly installedK3s?: string;
+  /** It is to be restored on another cluster on purpose. */
+  readonly elsewhere?: boolean;
 }
 
 /** A proof with the tokens that were tried, and the file when it may be restored. */
@@ -248,6 +250,7 @@ export class BackupDesk implements TasksPort {
       namedCaHashes: namedCas(tokens),
       ...(clusterUid === undefined ? {} : { expectedClusterUid: clusterUid }),
       ...(expected.installedK3s === undefined ? {} : { installedK3s: expected.installedK3s }),
+      ...(expected.elsewhere === true ? { elsewhere: true } : {}),
     };
   }
 
@@ -278,6 +281,7 @@ export class BackupDesk implements TasksPort {
         caHashes: strings(task.input.caHashes),
         ...(typeof clusterUid === 'string' ? { clusterUid } : {}),
         ...(typeof installedK3s === 'string' ? { installedK3s } : {}),
+        elsewhere: task.input.elsewhere === true,
       },
       {
         signal,

@@ -6,6 +6,7 @@ export function clusterOf(inventory: Inventory): Cluster {
   return {
     name: inventory.cluster,
     drill: inventory.drill,
+    ...(inventory.rehearsal === undefined ? {} : { rehearsal: inventory.rehearsal }),
     hosts: [...inventory.servers, ...inventory.agents].map(
       ({ name, role, address, port, nodeName, dataDir, service }) => ({
         name,

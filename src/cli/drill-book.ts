@@ -17,6 +17,8 @@ const entrySchema = z.object({
   auto: z.boolean(),
   /** How much faster than real the waits of the practice cluster were: times of others than 1 say nothing of a real restore. */
   speed: z.number(),
+  /** On real hosts: a cluster that is there to be overwritten. Absent in drills on the practice cluster. */
+  real: z.literal(true).optional(),
   recovered: z.boolean(),
   /** From the beginning of the plan to the end. */
   seconds: z.number(),
@@ -64,6 +66,8 @@ export interface PlayedWith {
   readonly faults: readonly string[];
   readonly auto: boolean;
   readonly speed: number;
+  /** On real hosts that are there to be overwritten. */
+  readonly real?: true;
 }
 
 /** An entry of the book from a drill's record; undefined when nothing was begun in it. */
@@ -84,6 +88,7 @@ export function drillEntry(events: readonly AnyEvent[], played: PlayedWith): Dri
     faults: [...played.faults],
     auto: played.auto,
     speed: played.speed,
+    ...(played.real === undefined ? {} : { real: played.real }),
     recovered: state.ended?.outcome === 'recovered',
     seconds: (end - state.begunAt) / 1000,
     points: scoreOf(events).points,

@@ -30,9 +30,12 @@ export function drillChart(entries: readonly DrillEntry[]): string[] {
   const most = Math.max(1, ...entries.map((one) => one.seconds));
   return entries.map((one) => {
     const bar = '█'.repeat(Math.max(1, Math.round((one.seconds / most) * BAR)));
-    const how = [one.recovered ? '' : 'not recovered', one.auto ? 'by itself' : '', ...one.faults].filter(
-      (text) => text !== '',
-    );
+    const how = [
+      one.recovered ? '' : 'not recovered',
+      one.auto ? 'by itself' : '',
+      one.real === true ? 'real hosts' : '',
+      ...one.faults,
+    ].filter((text) => text !== '');
     return `${new Date(one.at).toISOString().slice(0, 16).replace('T', ' ')}  ${duration(one.seconds * 1000).padStart(9)}  ${bar.padEnd(BAR)} ${how.join(', ')}`.trimEnd();
   });
 }

@@ -1,5 +1,6 @@
 import { itemStatuses, unmetBeforeBegin } from '../../scenarios/pre-restore.js';
 import { toProblem } from '../base/problem.js';
+import { triage } from '../cluster/triage.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { Refused } from '../runner/runner.js';
 import { writeReport } from './report-file.js';
@@ -13,6 +14,10 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
   return {
     chooseScenario: (id) =>
       refusing(() => {
+        // What fits is not known before: whoever chooses now chooses blind, with a key that was meant for something else.
+        const seen = triage(session.cluster, runner.state.facts);
+        if (seen.state === 'looking')
+          throw new Refused(`Hosts are still being looked at (${seen.evidence[0]}). Choose when they are known.`);
         runner.chooseScenario(id);
         session.suggestChoices();
         void session.checkSudo();

@@ -77,7 +77,7 @@ export class Maintenance {
       drills: new DrillBook(this.state)
         .entries()
         .filter((one) => one.recovered && !one.auto)
-        .map(({ at, seconds, scenario }) => ({ at, seconds, scenario })),
+        .map(({ at, seconds, scenario, real }) => ({ at, seconds, scenario, real: real === true })),
       proof: proof === undefined ? undefined : { at: proof.provenAt, id: proof.id },
       contacts: this.inventory.contacts.length,
     };

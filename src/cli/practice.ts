@@ -9,6 +9,8 @@ export interface PracticeOptions {
   readonly faults: readonly string[];
   readonly seed?: number;
   readonly speed?: number;
+  /** It may be overwritten with another cluster's backup. */
+  readonly rehearsal?: boolean;
 }
 
 export interface Practice {
@@ -31,6 +33,7 @@ export function startPractice(options: PracticeOptions): Promise<Practice> {
   const args = [entry, '--dir', directory, ...options.faults.flatMap((fault) => ['--fault', fault])];
   if (options.seed !== undefined) args.push('--seed', String(options.seed));
   if (options.speed !== undefined) args.push('--speed', String(options.speed));
+  if (options.rehearsal === true) args.push('--rehearsal');
   // Its messages go to a file: a pipe would break when this process is killed, and it has to outlive us.
   const log = join(directory, 'practice.log');
   const messages = openSync(log, 'a', 0o600);

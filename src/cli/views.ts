@@ -2,6 +2,7 @@ import { fullRestore } from '../../scenarios/full-restore.js';
 import type { MaintenanceStatus } from '../../scenarios/maintenance.js';
 import { type ChecklistSeen, itemStatuses } from '../../scenarios/pre-restore.js';
 import { quorumLoss } from '../../scenarios/quorum-loss.js';
+import { restoreElsewhere } from '../../scenarios/restore-elsewhere.js';
 import { singleNode } from '../../scenarios/single-node.js';
 import { suggestPrimary } from '../../scenarios/steps/fitness.js';
 import { assess, type Backup } from '../backups/index.js';
@@ -22,7 +23,7 @@ import type {
 /** Turns what the rooms know into what the screen draws. Pure. */
 
 export const scenarios: ReadonlyMap<string, Scenario> = new Map(
-  [singleNode, quorumLoss, fullRestore].map((scenario) => [scenario.id, scenario]),
+  [singleNode, quorumLoss, fullRestore, restoreElsewhere].map((scenario) => [scenario.id, scenario]),
 );
 
 export { suggestPrimary };
@@ -33,7 +34,11 @@ export function triageView(
   backup: { readonly newest: number | undefined; readonly now: number },
 ): TriageView {
   const seen = triage(cluster, facts);
-  const options = [...scenarios.values()].map((scenario): ScenarioOption => {
+  // Where production is to be repaired, a plan that overwrites it with another cluster is no line to choose by mistake.
+  const offered = [...scenarios.values()].filter(
+    (scenario) => scenario.id !== restoreElsewhere.id || cluster.rehearsal !== undefined,
+  );
+  const options = offered.map((scenario): ScenarioOption => {
     const no = against(seen.state, scenario.id);
     const lost = loses(scenario.id, backup.newest, backup.now);
     return {

@@ -7,7 +7,10 @@ const QUORUM = 'quorum holds: no data is lost as long as nothing is reset';
 const UNKNOWN = 'nobody can tell yet: get the servers to answer first';
 const FOREIGN = 'this cluster does not use embedded etcd';
 
-const AGAINST: Readonly<Record<ScenarioId, Partial<Record<ClusterState, string>>>> = {
+/** A restore test fits any state of a cluster that is there to be overwritten, and is never recommended. */
+export const ELSEWHERE = 'restore-elsewhere';
+
+const AGAINST: Readonly<Record<ScenarioId | typeof ELSEWHERE, Partial<Record<ClusterState, string>>>> = {
   'single-node': {
     healthy: HEALTHY,
     'no-space': 'no server has failed: the database is full',
@@ -40,14 +43,16 @@ const AGAINST: Readonly<Record<ScenarioId, Partial<Record<ClusterState, string>>
     unreachable: UNKNOWN,
     'not-etcd': FOREIGN,
   },
+  [ELSEWHERE]: { unreachable: UNKNOWN, 'not-etcd': FOREIGN },
 };
 
 /** Why a scenario does not fit now; undefined where nothing speaks against it. */
 export const against = (state: ClusterState, scenario: string): string | undefined =>
-  AGAINST[scenario as ScenarioId]?.[state];
+  AGAINST[scenario as keyof typeof AGAINST]?.[state];
 
 /** What would be lost, where that is known: a restore loses what was written since its backup. */
 export function loses(scenario: string, newestBackup: number | undefined, now: number): string | undefined {
+  if (scenario === ELSEWHERE) return 'everything that is on this cluster now';
   if (scenario !== 'full-restore') return undefined;
   if (newestBackup === undefined) return 'what was written since the backup';
   const minutes = Math.max(0, Math.round((now - newestBackup) / 60_000));

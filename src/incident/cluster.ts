@@ -18,6 +18,8 @@ export interface Cluster {
   readonly name: string;
   /** The practice cluster: everything drawn carries DRILL. */
   readonly drill: boolean;
+  /** Made to be overwritten with another cluster's backups: whose, and which `host:port` of that one must not be reached. */
+  readonly rehearsal?: { readonly of: string; readonly unreachable: readonly string[] };
   readonly hosts: readonly ClusterHost[];
   /** VIP or load balancer in front of the API. */
   readonly api?: string;

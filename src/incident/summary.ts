@@ -48,6 +48,8 @@ export function restoreSummary(state: IncidentState): RestoreSummary {
         `old data on ${host.name} (${Math.round(aside.bytes / 1e6)} MB), when nobody needs it any more: \`rm -r ${aside.path}\``,
       );
     }
+    for (const path of (context.known('identity-aside', 'kept', host.name) as string[] | undefined) ?? [])
+      left.push(`certificates and keys of before on ${host.name}, when nobody needs them any more: \`rm -r ${path}\``);
     if (isSettled(state.cells[cellKey('save', host.name)]))
       left.push(
         `safety copy on ${host.name}, when nobody needs it any more: \`rm -r /var/lib/blackstart/${state.runId}\``,

@@ -56,6 +56,9 @@ export function resolveInventory(cluster: ClusterFile, file: string, home?: stri
     folder,
     cluster: cluster.cluster,
     drill: cluster.drill === true,
+    ...(cluster.rehearsal === undefined
+      ? {}
+      : { rehearsal: { of: cluster.rehearsal.of, unreachable: cluster.rehearsal.unreachable ?? [] } }),
     ...(cluster.knownHosts === undefined ? {} : { knownHosts: path(cluster.knownHosts) }),
     servers: cluster.servers.map((entry) => host(entry, 'server')),
     agents: (cluster.agents ?? []).map((entry) => host(entry, 'agent')),

@@ -100,6 +100,22 @@ export const clusterSchema = z.strictObject({
     'the name of the cluster is at most 40 characters of a-z A-Z 0-9 - . _: it is typed at gates',
   ),
   drill: z.literal(true, 'drill is true, or left out').optional(),
+  rehearsal: z
+    .strictObject(
+      {
+        of: text('the name of the cluster whose backups are restored here'),
+        unreachable: z
+          .array(
+            z
+              .string('an address of production is text')
+              .regex(/^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$/, 'this is no host:port'),
+            'unreachable is a list of host:port',
+          )
+          .optional(),
+      },
+      'rehearsal says whose backups are restored here: rehearsal: { of: production }',
+    )
+    .optional(),
   knownHosts: text('a path').optional(),
   servers: z.array(hostSchema, 'servers is a list of hosts').min(1, 'there is no server in the list'),
   agents: z.array(hostSchema, 'agents is a list of hosts').optional(),
@@ -133,6 +149,7 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
   bucket: Object.keys(bucketSchema.shape),
   credentials: ['accessKeyId', 'secretAccessKey', 'sessionToken'],
   k3s: ['dataDir', 'service', 'agentService'],
+  rehearsal: ['of', 'unreachable'],
   sudo: ['password'],
   snapshots: ['folder'],
   contacts: ['name', 'how', 'role'],
@@ -143,6 +160,9 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
 export const EXAMPLES: Readonly<Record<string, string>> = {
   cluster: 'cluster: production',
   drill: 'drill: true',
+  rehearsal: 'rehearsal: { of: production, unreachable: ["k3s.example.org:6443"] }',
+  of: 'rehearsal: { of: production }',
+  unreachable: 'unreachable: ["k3s.example.org:6443", "192.0.2.11:6443"]',
   knownHosts: 'knownHosts: ~/.ssh/known_hosts',
   servers: 'servers:\n  - name: cp1\n    address: 192.0.2.11',
   agents: 'agents:\n  - name: w1\n    address: 192.0.2.21',

@@ -75,6 +75,13 @@ export interface Approver {
   readonly key: SecretSource;
 }
 
+export interface Rehearsal {
+  /** Name of the cluster whose backups are restored here. */
+  readonly of: string;
+  /** `host:port` of production, IPv6 in brackets. */
+  readonly unreachable: readonly string[];
+}
+
 /** `cluster.yaml`, checked, with every default filled in and every path absolute. */
 export interface Inventory {
   /** Absolute path of the file it came from. */
@@ -84,6 +91,8 @@ export interface Inventory {
   readonly cluster: string;
   /** Set by the practice cluster: nothing real can be harmed. */
   readonly drill: boolean;
+  /** A cluster that may be overwritten with another one's backups, to test them; what of production must not be reached from it. */
+  readonly rehearsal?: Rehearsal;
   /** Absolute path; `undefined` means the user's and the system's known_hosts. */
   readonly knownHosts?: string;
   readonly servers: readonly HostEntry[];

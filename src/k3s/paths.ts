@@ -62,6 +62,16 @@ export function k3sPaths(dataDir: string, service: string): K3sPaths {
  */
 export const NOTICE_FILE = '/etc/profile.d/zz-blackstart.sh';
 
+/** Certificates that an agent, also that of a server, keeps in `<data-dir>/agent` and asks for anew where they are missing (K3S:pkg/agent/config). */
+export const AGENT_CERTIFICATES: readonly string[] = [
+  'server-ca.crt',
+  'client-ca.crt',
+  'client-kubelet.crt',
+  'client-kube-proxy.crt',
+  'client-k3s-controller.crt',
+  'serving-kubelet.crt',
+];
+
 /** The environment files a K3s unit reads, in the order in which later ones win (install.sh; facts 3.3). */
 export function unitEnvFiles(service: string): string[] {
   return [`/etc/default/${service}`, `/etc/sysconfig/${service}`, `/etc/systemd/system/${service}.service.env`];

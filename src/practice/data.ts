@@ -35,7 +35,7 @@ export function snapshot(name: SnapshotName): Uint8Array {
 }
 
 /** Objects at the moment of a snapshot: `resource namespace/name` per line. */
-export function snapshotObjects(name: 's1' | 's2' | 's3'): readonly string[] {
+export function snapshotObjects(name: SnapshotName): readonly string[] {
   return once(`objects:${name}`, () => dataText(`${name}.objects.txt`).split('\n').filter(Boolean));
 }
 

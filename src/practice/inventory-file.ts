@@ -7,13 +7,17 @@ export interface ListeningHost {
   readonly port: number;
 }
 
-/** The `cluster.yaml` of a practice cluster, in the form the console's inventory has. */
+/** An address of documentation (RFC 5737): nothing answers there. */
+const REHEARSAL = 'rehearsal: { of: production, unreachable: ["192.0.2.11:6443"] }\n';
+
+/** The `cluster.yaml` of a practice cluster, in the form the console's inventory has; `rehearsal`: it may be overwritten with another cluster's backup. */
 export function inventoryText(
   hosts: readonly ListeningHost[],
   endpoint: string,
   dataDir: string,
   user: 'root' | 'ops',
   sudo: 'none' | 'passwordless' | 'password',
+  rehearsal = false,
 ): string {
   const how =
     sudo === 'password'
@@ -32,7 +36,7 @@ export function inventoryText(
   return `# Written by the practice cluster; it lives as long as that process does.
 cluster: practice
 drill: true
-knownHosts: ./known_hosts
+${rehearsal ? REHEARSAL : ''}knownHosts: ./known_hosts
 servers:
 ${rows('server')}agents:
 ${rows('agent')}k3s: { dataDir: ${dataDir} }

@@ -4,7 +4,7 @@ import { createPracticeCluster } from './cluster.js';
 import { FAULTS, type FaultName, faultNamed } from './faults.js';
 import { serve } from './serve.js';
 
-/** `node main.js --dir DIR [--seed N] [--speed X] [--fault F]... [--idle-minutes 10]`: one JSON line when ready, then silence. */
+/** `node main.js --dir DIR [--seed N] [--speed X] [--fault F]... [--rehearsal] [--idle-minutes 10]`: one JSON line when ready, then silence. */
 async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -13,6 +13,7 @@ async function main(argv: readonly string[]): Promise<number> {
       seed: { type: 'string', default: '1' },
       speed: { type: 'string', default: '1' },
       fault: { type: 'string', multiple: true, default: [] },
+      rehearsal: { type: 'boolean', default: false },
       'idle-minutes': { type: 'string', default: '10' },
     },
   });
@@ -37,7 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
     if (count === 0) timer = setTimeout(() => stop.abort(), idle);
   };
   const cluster = createPracticeCluster({ seed: Number(values.seed), speed, faults });
-  const serving = await serve(cluster, values.dir, watch);
+  const serving = await serve(cluster, values.dir, watch, values.rehearsal);
   watch(0);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   process.stdout.write(`${JSON.stringify({ ready: true, inventory: serving.inventory, pid: process.pid })}\n`);

@@ -25,6 +25,7 @@ export async function serve(
   cluster: PracticeCluster,
   dir: string,
   onConnections?: (count: number) => void,
+  rehearsal = false,
 ): Promise<Serving> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const { faults } = cluster;
@@ -62,7 +63,7 @@ export async function serve(
   write('s3-access-key', `${ACCESS_KEY}\n`);
   write('s3-secret-key', `${faults.has('wrong-key') ? 'practice/secret/key/of-somebody-else' : SECRET_KEY}\n`);
   write('sudo-password', `${SUDO_PASSWORD}\n`);
-  write('cluster.yaml', inventoryText(hosts, s3.endpoint, cluster.dataDir, ops ? 'ops' : 'root', sudo));
+  write('cluster.yaml', inventoryText(hosts, s3.endpoint, cluster.dataDir, ops ? 'ops' : 'root', sudo, rehearsal));
   return {
     inventory: join(dir, 'cluster.yaml'),
     ports: new Map(hosts.map((host) => [host.name, host.port])),

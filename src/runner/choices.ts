@@ -1,4 +1,4 @@
-import { isOver, planOf } from '../incident/plan.js';
+import { findStep, isOver, planOf } from '../incident/plan.js';
 import { type Cell, contextOf, type IncidentState, isSettled } from '../incident/state.js';
 import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { Refused } from './refused.js';
@@ -35,6 +35,16 @@ export function answerRefused(cell: Cell, choice: 'wait' | 'give-up' | 'retry' |
 export function staleCells(steps: readonly Step[], state: IncidentState, key: ChoiceKey): Cell[] {
   const stale = new Set(steps.filter((step) => step.dependsOn?.includes(key) === true).map((step) => step.id));
   return Object.values(state.cells).filter((cell) => stale.has(cell.step) && cell.status !== 'waiting');
+}
+
+/** What was done here by a step that the newly chosen scenario does in another way: a backup proven for this cluster, or for another one. */
+export function askedOtherwise(scenarios: Iterable<Scenario>, chosen: Scenario, state: IncidentState): Cell[] {
+  const others = [...scenarios];
+  return Object.values(state.cells).filter((cell) => {
+    const own = findStep(chosen, cell.step);
+    if (cell.host !== HERE || own === undefined || cell.status === 'waiting') return false;
+    return others.some((one) => (findStep(one, cell.step) ?? own).run !== own.run);
+  });
 }
 
 /** Judgements over all hosts that count no longer when a host comes back, as long as nothing was done on them. */

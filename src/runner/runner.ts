@@ -9,6 +9,7 @@ import { undoScenario } from '../incident/undo.js';
 import type { VerificationRow } from '../incident/verification.js';
 import {
   answerRefused,
+  askedOtherwise,
   filesElsewhere,
   judgedAnew,
   lockedBy,
@@ -212,10 +213,13 @@ export class Runner {
   chooseScenario(scenario: string): void {
     this.#mustBeMine();
     this.#mustBeOpen();
-    if (!this.options.scenarios.has(scenario)) throw new Refused(`There is no scenario ${scenario}.`);
+    const chosen = this.options.scenarios.get(scenario);
+    if (chosen === undefined) throw new Refused(`There is no scenario ${scenario}.`);
     if (this.#state.scenario === scenario) return;
     if (this.#state.begun) mayHandOver(this.scenario, this.#state, scenario);
+    const again = this.#state.begun ? [] : askedOtherwise(this.options.scenarios.values(), chosen, this.#state);
     this.#append({ type: 'scenario-chosen', scenario });
+    for (const cell of again) this.#append({ type: 'answered', step: cell.step, host: HERE, choice: 'retry' });
     this.pump();
   }
 

@@ -21,9 +21,10 @@ export interface Claimed {
 
 /**
  * Whose snapshot it is. The UID of kube-system and the CA are made once per cluster, so either decides; the UID before the CA, which
- * may have been rotated. Node names are only a hint: every second cluster has a `node-1`.
+ * may have been rotated. Node names are only a hint: every second cluster has a `node-1`. `elsewhere`: it is to be restored on another
+ * cluster on purpose, so that one of another is no fault of it.
  */
-export function identify(claimed: Claimed, expected: Expected, findings: Findings): Identity {
+export function identify(claimed: Claimed, expected: Expected, findings: Findings, elsewhere = false): Identity {
   const evidence: string[] = [];
   const uid = compareUid(claimed, expected, evidence);
   const ca = compareCa(claimed, expected, evidence);
@@ -32,12 +33,14 @@ export function identify(claimed: Claimed, expected: Expected, findings: Finding
   if (uid !== undefined) verdict = uid ? 'this-cluster' : 'another-cluster';
   else if (ca !== undefined) verdict = ca ? 'this-cluster' : 'another-cluster';
   else if (namedByToken(claimed, expected, evidence)) verdict = 'this-cluster';
+  if (verdict === 'another-cluster' && elsewhere) return { verdict, evidence };
   if (verdict === 'another-cluster') {
     findings.add({
       id: 'another-cluster',
       severity: 'fatal',
       message: `This snapshot is from another cluster: ${evidence.join('; ')}.`,
-      remedy: 'Choose a snapshot of this cluster. Restoring another cluster here on purpose is a plan of its own.',
+      remedy:
+        'Choose a snapshot of this cluster. Restoring another cluster here on purpose is a plan of its own: restore-elsewhere.',
     });
   } else if (verdict === 'this-cluster' && ca === false) {
     findings.add({

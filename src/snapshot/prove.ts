@@ -33,6 +33,8 @@ export interface ProveOptions {
   readonly namedCaHashes?: readonly string[];
   /** UID of kube-system in this cluster. */
   readonly expectedClusterUid?: string;
+  /** It is to be restored on another cluster on purpose: being of another one is no fault then. */
+  readonly elsewhere?: boolean;
   /** Version of the K3s that would restore it. */
   readonly installedK3s?: string;
   /** The name to show and to read the time from, where the file lies under another one (a spool's `.part`). */
@@ -210,7 +212,7 @@ async function walkEtcd(
     namedCaHashes: options.namedCaHashes,
   };
   const claimed = { caHash: draft.caHash, nodes: content.nodes.map((node) => node.name), clusterUid: draft.clusterUid };
-  draft.identity = identify(claimed, expected, findings);
+  draft.identity = identify(claimed, expected, findings, options.elsewhere === true);
 }
 
 /** facts 7.1: a trailer is there when the size says so; without one K3s refuses the restore. */

@@ -57,6 +57,12 @@ describe('the maintenance lists', () => {
     for (const { item, state } of maintenanceStatuses(nothing, [])) expect(state, item.id).toBe('overdue');
   });
 
+  test('a restore on real hosts ticks the monthly test, and says that it was one', () => {
+    const drills = [{ at: NOW - DAY, seconds: 700, scenario: 'restore-elsewhere', real: true }];
+    const words = 'on real hosts: restore-elsewhere, recovered in 700 s';
+    expect(stateOf('restore-test', { ...nothing, drills })).toMatchObject({ state: 'done', last: { words } });
+  });
+
   test.each([
     ['a backup is missing', { missed: 1 }, 'backups-complete'],
     ['the newest is old', { newestAge: 30 * 3_600_000 }, 'backups-complete'],

@@ -39,11 +39,17 @@ function row(
   answers: readonly Answer[],
   payloads: readonly Payload[] = [],
   facts: HostFacts = { reachable: true },
+  held?: ReadonlyMap<string, readonly string[]>,
 ) {
   const check = verification.find((one) => one.id === id);
   if (check === undefined) throw new Error(`there is no check ${id}`);
   const state = stateOf([{ type: 'chosen', key: 'primary', value: 'a' }, ...payloads], facts);
-  return rowOf(check, answers, { context: contextOf(state, 'a', 1, true), state, now: 0 });
+  return rowOf(check, answers, {
+    context: contextOf(state, 'a', 1, true),
+    state,
+    now: 0,
+    ...(held === undefined ? {} : { held }),
+  });
 }
 
 const list = (...items: object[]) => said({ items });
@@ -166,15 +172,45 @@ describe('the verification after a restore', () => {
       evidence: [],
       learned: { proof },
     };
-    const names = (count: number) => said('x\n'.repeat(count));
+    const names = (count: number) => said(Array.from({ length: count }, (_, at) => `shop/x${at}\n`).join(''));
     expect(row('objects', [names(5), names(2)], [fetched])).toMatchObject({
       result: 'pass',
-      seen: '2 kinds, none fewer; more of configmaps, which is no fault',
+      seen: expect.stringMatching(/^2 kinds counted: .*, nothing missing; more of configmaps, which is no fault; pods/),
     });
     expect(row('objects', [names(3), names(1)], [fetched])).toMatchObject({
       result: 'fail',
-      seen: 'fewer than in the backup: deployments.apps 1 of 2',
+      seen: 'missing: deployments.apps 1 of 2',
     });
+  });
+
+  test('objects by name: one that is gone is named although another one makes up for it in number', () => {
+    const held = new Map([
+      ['secrets', ['shop/key', 'kube-system/node-2.node-password.k3s']],
+      ['namespaces', ['/shop', '/gone']],
+      ['pods', ['shop/web-1']],
+    ]);
+    const objects = Object.fromEntries([...held].map(([kind, paths]) => [kind, paths.length]));
+    const fetched: Payload = {
+      type: 'step-ended',
+      step: 'fetch',
+      host: 'here',
+      attempt: 1,
+      outcome: 'done',
+      evidence: [],
+      learned: { proof: { objects } },
+    };
+    const judged = (namespaces: string, secrets: string, known = held) =>
+      row('objects', [said(namespaces), said(secrets)], [fetched], { reachable: true }, known);
+    expect(judged('/shop\n/gone\n', 'shop/key\n').seen).toMatch(/^2 kinds by name, nothing missing; pods/);
+    expect(judged('/shop\n/other\n', 'shop/key\nshop/new\n')).toMatchObject({
+      result: 'fail',
+      seen: 'missing: namespaces gone',
+      next: expect.stringContaining('blackstart diff'),
+    });
+    const many = new Map([...held, ['secrets', Array.from({ length: 40 }, (_, at) => `shop/s${at}`)]]);
+    expect(judged('/shop\n/gone\n', '', many).seen).toMatch(/^missing: secrets shop\/s0, .* and 28 more$/);
+    const silent = row('objects', [said('', { code: 1 }), said('shop/key\n')], [fetched], { reachable: true }, held);
+    expect(silent.seen).toBe('missing: namespaces (not listed by the API)');
   });
 
   test('a server that is still held is a failure', () => {

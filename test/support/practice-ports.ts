@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ import type { Cluster } from '../../src/incident/cluster.js';
 import type { Json } from '../../src/incident/json.js';
 import type { Loss } from '../../src/incident/loss.js';
 import { createPracticeCluster, type PracticeCluster } from '../../src/practice/cluster.js';
-import { snapshot } from '../../src/practice/data.js';
+import { dataText, snapshot } from '../../src/practice/data.js';
 import { HOSTS, TOKEN } from '../../src/practice/node/layout.js';
 import type { Ports, RecordPort } from '../../src/runner/ports.js';
 import { prove } from '../../src/snapshot/index.js';
@@ -64,23 +65,34 @@ export const LOSS: Loss = {
   remarks: ['node-1: its data is damaged and was not compared'],
 };
 
-let proven: Promise<ProvenBackup> | undefined;
+/** The practice cluster as one that may be overwritten with another one's backup. */
+export const rehearsalCluster: Cluster = {
+  ...practiceCluster,
+  rehearsal: { of: 'production', unreachable: ['192.0.2.11:6443'] },
+};
 
-/** The newest backup of the practice bucket, really proven, once per process. */
-export function provenSnapshot(): Promise<ProvenBackup> {
-  proven ??= proveOnce();
-  return proven;
+/** What a look at a practice server tells of its CA. */
+const PRACTICE_CA = createHash('sha256').update(dataText('server-ca.crt')).digest('hex');
+
+const proven = new Map<string, Promise<ProvenBackup>>();
+
+/** The newest backup of the practice bucket, really proven, once per process; or that of another cluster. */
+export function provenSnapshot(which: 's2' | 'foreign' = 's2'): Promise<ProvenBackup> {
+  const known = proven.get(which) ?? proveOnce(which);
+  proven.set(which, known);
+  return known;
 }
 
-async function proveOnce(): Promise<ProvenBackup> {
+async function proveOnce(which: 's2' | 'foreign'): Promise<ProvenBackup> {
   const folder = mkdtempSync(join(tmpdir(), 'blackstart-proven-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'snapshot');
-  writeFileSync(file, snapshot('s2'), { mode: 0o600 });
+  writeFileSync(file, snapshot(which), { mode: 0o600 });
   const proof = await prove(file, {
     name: BACKUP,
     tokens: [{ name: 'the inventory', token: new Secret(TOKEN) }],
     expectedNodes: practiceCluster.hosts.map((host) => host.name),
+    ...(which === 'foreign' ? { expectedCaHashes: [PRACTICE_CA], elsewhere: true } : {}),
   });
   if (!proof.ok) throw new Error(`the practice snapshot is not restorable: ${JSON.stringify(proof.problems)}`);
   await warmUpShells();
@@ -93,7 +105,8 @@ async function proveOnce(): Promise<ProvenBackup> {
     takenAt: proof.takenAt === null ? null : Math.floor(Date.parse(proof.takenAt) / 1000),
     tokenHash: proof.token.expectedHash ?? '',
     caHash: proof.caHash,
-    identity: 'this-cluster',
+    identity: which === 'foreign' ? proof.identity.verdict : 'this-cluster',
+    identityEvidence: proof.identity.evidence,
     nodes: proof.nodes.map((node) => ({ name: node.name, version: node.kubeletVersion ?? '' })),
     k3sVersion: proof.k3sVersion,
     objects: proof.objects,

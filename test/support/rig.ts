@@ -18,7 +18,14 @@ import type { Previous } from '../../src/runner/right.js';
 import { Runner } from '../../src/runner/runner.js';
 import { MemoryRecord } from './fake-world.js';
 import type { Cut } from './practice-host.js';
-import { BACKUP, type PracticePorts, practiceCluster, practicePorts, provenSnapshot } from './practice-ports.js';
+import {
+  BACKUP,
+  type PracticePorts,
+  practiceCluster,
+  practicePorts,
+  provenSnapshot,
+  rehearsalCluster,
+} from './practice-ports.js';
 
 export const RUN = '20261122-0314-7f3a';
 
@@ -32,6 +39,8 @@ export async function until(condition: () => boolean, what = 'it', rounds = 400_
 
 export interface RigOptions {
   readonly faults?: readonly FaultName[];
+  /** The cluster may be overwritten, and the backup is of another one. */
+  readonly elsewhere?: boolean;
   /** Keeps lock, journal and papers on the servers, as this operator. */
   readonly operator?: string;
   /** A second console on the cluster of another. */
@@ -110,7 +119,7 @@ export class Rig {
   }
 
   static async start(options: RigOptions = {}): Promise<Rig> {
-    const backup = await provenSnapshot();
+    const backup = await provenSnapshot(options.elsewhere === true ? 'foreign' : 's2');
     const clock = options.beside?.clock ?? new VirtualClock();
     const cluster = options.beside?.cluster ?? createPracticeCluster({ clock, faults: options.faults ?? [] });
     let rig: Rig | undefined;
@@ -126,7 +135,7 @@ export class Rig {
       {
         type: 'run-opened',
         runId: run,
-        cluster: practiceCluster,
+        cluster: options.elsewhere === true ? rehearsalCluster : practiceCluster,
         operator: options.operator ?? 'tester',
         machine: 'here',
         version: '0',

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { EXIT, ProblemError } from '../../base/problem.js';
 import { inventoryPlaces, loadInventory } from '../../inventory/load.js';
 import type { Inventory } from '../../inventory/types.js';
-import { err } from '../output.js';
+import { endOfDrill } from '../drill-end.js';
+import { err, out } from '../output.js';
 import { stateDir } from '../places.js';
 
 export interface ConsoleOptions {
@@ -28,7 +29,19 @@ export async function consoleCommand(options: ConsoleOptions): Promise<number> {
     );
   }
   const inventory = await loadInventory(options.inventory === undefined ? {} : { file: options.inventory });
-  return openConsole({ inventory, observe: options.observe, plain: options.plain, fresh: false });
+  return openConsole({
+    inventory,
+    observe: options.observe,
+    plain: options.plain,
+    fresh: false,
+    ...(inventory.rehearsal === undefined || options.observe ? {} : { closed: keepRehearsal }),
+  });
+}
+
+/** A restore test on real hosts is timed and kept like a drill. */
+function keepRehearsal(recordFile: string): void {
+  const played = { seed: 0, faults: [], auto: false, speed: 1, real: true } as const;
+  for (const line of endOfDrill(recordFile, stateDir(), played)) out(line);
 }
 
 export async function openConsole(options: {

@@ -1,3 +1,4 @@
+import { restoreElsewhere } from '../../../scenarios/restore-elsewhere.js';
 import { EXIT, ProblemError } from '../../base/problem.js';
 import { loadInventory } from '../../inventory/load.js';
 import { FAULTS } from '../../practice/faults.js';
@@ -29,6 +30,7 @@ export interface DrillOptions {
 const USUAL: Readonly<Record<string, readonly string[]>> = {
   'quorum-loss': ['lost-quorum'],
   'single-node': ['damaged-member'],
+  [restoreElsewhere.id]: ['healthy', 'foreign-backup'],
 };
 
 export async function drillCommand(given: DrillOptions): Promise<number> {
@@ -46,7 +48,12 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
   if (!options.json && options.auto)
     out('Starting the practice cluster: 3 servers, 2 agents, a bucket of backups; nothing real is touched.');
   const faults = options.fault.length > 0 ? options.fault : (USUAL[options.scenario] ?? []);
-  const practice = await startPractice({ faults, seed: options.seed, speed: options.speed });
+  const practice = await startPractice({
+    faults,
+    seed: options.seed,
+    speed: options.speed,
+    rehearsal: options.scenario === restoreElsewhere.id,
+  });
   try {
     const inventory = await loadInventory({ file: practice.inventory });
     const played = { seed, faults: options.fault, auto: options.auto, speed: options.speed };

@@ -1,5 +1,7 @@
+import { bootstrapData } from './bootstrap.js';
+import { password } from './credentials.js';
 import { hostOf } from './join.js';
-import type { K3sPorts, K3sState } from './ports.js';
+import type { K3sPorts, K3sState, Lineage } from './ports.js';
 import { log, play } from './speak.js';
 
 /** `k3s agent`: active once a server answers; waits in `activating` until then (R45). */
@@ -26,6 +28,16 @@ function serversOf(ports: K3sPorts, state: K3sState): string[] {
   return [...known];
 }
 
+/** Whether the CA it keeps is that of the cluster; without one it takes the cluster's. */
+function trusts(ports: K3sPorts, state: K3sState, lineage: Lineage): boolean {
+  const known = password(ports, state);
+  const theirs = known === undefined ? undefined : bootstrapData(lineage.image, known)?.get('ServerCA');
+  const file = `${state.options.dataDir}/agent/server-ca.crt`;
+  if (theirs === undefined) return true;
+  if (!ports.files.exists(file)) ports.files.write(file, theirs, 0o600);
+  return ports.files.text(file) === theirs;
+}
+
 /** The later phases of an agent; false for a phase that is not of one. */
 export function agentPhase(ports: K3sPorts, state: K3sState, phase: string): boolean {
   if (phase !== 'agent-ready' && phase !== 'agent-heartbeat') return false;
@@ -45,6 +57,17 @@ export function agentPhase(ports: K3sPorts, state: K3sState, phase: string): boo
     return true;
   }
   const lineage = ports.etcd.lineage(via.lineage);
+  if (!state.ready && !trusts(ports, state, lineage)) {
+    // Not recorded: symptoms 53 and 41 of the facts, which say that its certificates of the old CA have to go.
+    log(
+      ports,
+      state,
+      'error',
+      `Failed to validate connection to cluster at ${state.options.server}: tls: failed to verify certificate: x509: certificate signed by unknown authority`,
+    );
+    ports.after(5000, { kind: 'phase', phase });
+    return true;
+  }
   const name = state.options.nodeName ?? ports.node;
   const known = lineage.nodes.find((node) => node.name === name);
   if (known === undefined) {

@@ -1,4 +1,5 @@
-import { writeFromDatastore } from './credentials.js';
+import { bootstrapData } from './bootstrap.js';
+import { password, writeFromDatastore } from './credentials.js';
 import { at, memberName } from './paths.js';
 import type { K3sPorts, K3sState, Lineage, Supervisor } from './ports.js';
 import { log, play } from './speak.js';
@@ -19,6 +20,13 @@ export function joinCluster(ports: K3sPorts, state: K3sState): void {
     return;
   }
   const lineage = ports.etcd.lineage(via.lineage);
+  const other = otherCa(ports, state, lineage);
+  if (other !== undefined) {
+    // The words are those recorded for cred/passwd (R12); that the CA of another cluster leads to them is of facts 1.10, #5714.
+    state.vars.FATAL = `Error: preparing server: failed to bootstrap cluster data: ${other} newer than datastore and could cause a cluster outage. Remove the file(s) from disk and restart to be recreated from datastore.`;
+    ports.after(500, { kind: 'phase', phase: 'fatal' });
+    return;
+  }
   if (lineage.members.some((member) => member.ip === ports.ip)) {
     // Exit 0 before READY=1: systemd calls that `protocol` (R35).
     ports.after(1770, { kind: 'phase', phase: 'duplicate' });
@@ -34,6 +42,14 @@ export function joinCluster(ports: K3sPorts, state: K3sState): void {
   delete state.wal;
   play(ports, state, 'join-begin');
   ports.after(1577, { kind: 'phase', phase: 'join-add' });
+}
+
+/** The CA file on disk where it is of another cluster than the one that is joined. */
+function otherCa(ports: K3sPorts, state: K3sState, lineage: Lineage): string | undefined {
+  if (!ports.files.exists(at.ca(state))) return undefined;
+  const known = password(ports, state);
+  const theirs = known === undefined ? undefined : bootstrapData(lineage.image, known)?.get('ServerCA');
+  return theirs === undefined || theirs === ports.files.text(at.ca(state)) ? undefined : at.ca(state);
 }
 
 /** The later phases of a join; false for a phase that is not of one. */

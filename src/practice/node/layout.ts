@@ -187,7 +187,8 @@ export function makeDisk(host: HostPlan, now: () => number, faults: ReadonlySet<
   installK3s(files, host);
   configure(files, host, dataDir);
   if (host.role === 'server') serverFiles(files, host, dataDir);
-  else files.mkdir(`${dataDir}/agent/etc`, { parents: true });
+  files.mkdir(`${dataDir}/agent/etc`, { parents: true });
+  files.write(`${dataDir}/agent/server-ca.crt`, dataText('server-ca.crt'), 0o600);
   if (host.role === 'agent') {
     files.write(
       `${dataDir}/agent/etc/k3s-agent-load-balancer.json`,

@@ -181,6 +181,10 @@ async function get(
     );
   } else if (output === 'name') {
     await run.output.out(found.map((object) => `${nameOf(object)}\n`).join(''));
+  } else if (output === 'jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name}{"\\n"}{end}') {
+    await run.output.out(
+      found.map(({ metadata }) => `${String(metadata.namespace ?? '')}/${String(metadata.name)}\n`).join(''),
+    );
   } else if (output.startsWith('jsonpath')) {
     await run.output.out(found.map((object) => String(object.metadata.name)).join(' '));
   } else if (output === '' || output === 'wide') {
@@ -347,6 +351,9 @@ async function remove(
         node.etcd.review(lineage.id);
       }
       await run.output.out(`node "${name}" deleted\n`);
+    } else if (kind !== undefined && lineage.objects.includes(`${kind.resource} ${namespace}/${name}`)) {
+      lineage.objects = lineage.objects.filter((line) => line !== `${kind.resource} ${namespace}/${name}`);
+      await run.output.out(`${kind.kind.toLowerCase()} "${name}" deleted from ${namespace} namespace\n`);
     } else if (!options.has('ignore-not-found')) {
       await run.output.err(`Error from server (NotFound): ${kind?.resource ?? type} "${name}" not found\n`);
       return 1;
