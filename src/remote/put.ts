@@ -38,8 +38,19 @@ export async function putFile(port: PutPort, request: PutRequest): Promise<{ rea
   const part = `${request.path}.part`;
   const uid = await port.uid();
   const signal = request.signal === undefined ? {} : { signal: request.signal };
+  // Each of these can be repeated: lost in the middle, it is sent again.
   const run = (argv: string[], root = false): Promise<ExecResult> =>
-    check(port, { argv, root, lane: 'runner', ...signal });
+    again(port, request.signal, () => check(port, { argv, root, lane: 'runner', ...signal }));
+  const intoPlace = async (root: boolean): Promise<void> => {
+    let lost = false;
+    await again(port, request.signal, async () => {
+      // One whose answer was lost may have moved it: then there is nothing left to move.
+      if (lost && (await port.exec({ argv: ['stat', '-c', '%s', part], root, lane: 'runner', ...signal })).code !== 0)
+        return;
+      lost = true;
+      await check(port, { argv: ['mv', '-T', part, request.path], root, lane: 'runner', ...signal });
+    });
+  };
   const mode = request.mode.toString(8).padStart(4, '0');
 
   if (request.root && uid !== 0) {
@@ -48,7 +59,7 @@ export async function putFile(port: PutPort, request: PutRequest): Promise<{ rea
       await create(run, staging, []);
       await send(port, request, staging, total);
       await run(['install', '-D', '-m', mode, '-o', 'root', '-g', 'root', staging, part], true);
-      await run(['mv', '-T', part, request.path], true);
+      await intoPlace(true);
     } finally {
       // Also after a failure: what was staged may be a snapshot's worth of disk.
       await port.exec({ argv: ['rm', '-f', staging], timeoutMs: 10_000 }).catch(() => undefined);
@@ -58,8 +69,20 @@ export async function putFile(port: PutPort, request: PutRequest): Promise<{ rea
   await create(run, part, uid === 0 && request.root ? ['-D', '-o', 'root', '-g', 'root'] : ['-D']);
   await send(port, request, part, total);
   await run(['chmod', mode, part]);
-  await run(['mv', '-T', part, request.path]);
+  await intoPlace(false);
   return { bytes: total };
+}
+
+/** Does something again after the connection was lost, each time a little later. */
+async function again<T>(port: PutPort, signal: AbortSignal | undefined, act: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof ProblemError) || !isNetworkProblem(error.problem) || tries > TRIES) throw error;
+      await port.clock.sleep(250 * 2 ** (tries - 1), signal);
+    }
+  }
 }
 
 /** An empty private file: so nobody else can open it while data comes in. */
