@@ -29,6 +29,8 @@ export function saidByThePlan(machine: Machine, runId: string): RegExp {
   return new RegExp(
     `^(${[
       `/var/lib/blackstart(/${runId}(/.*)?)?`,
+      // The script of the lock stays: whoever comes next uses it.
+      '/var/lib/blackstart/lock-[0-9a-f]+\\.sh',
       `${server}/db/etcd(/.*)?`,
       `${server}/db/etcd-old-\\d+(/.*)?`,
       `${server}/db/etcd\\.pre-rejoin-${runId}(/.*)?`,
