@@ -77,7 +77,7 @@ function content(
         lines: backupsLines(state, width, height, cursor, focused),
       };
     case 'commands':
-      return { title: 'Commands sent', right: '', lines: commandsLines(state, width, height) };
+      return { title: 'Commands sent', right: chainText(state), lines: commandsLines(state, width, height) };
   }
 }
 
@@ -91,3 +91,7 @@ export function planCursor(state: ConsoleState, view: ViewState): number {
   const rows = planRows(state.plan);
   return view.focus === 'plan' && view.cursor.plan > 0 ? Math.min(view.cursor.plan, rows.length - 1) : currentRow(rows);
 }
+
+/** The chain's head in short: enough to compare by eye with what an export says. */
+const chainText = ({ chain }: ConsoleState): string =>
+  chain === undefined ? '' : `record ${chain.events} · ${chain.head.slice(0, 12)}`;

@@ -36,6 +36,9 @@ export function doneLines(state: ConsoleState, width: number, report: string | u
     ...left.flatMap((text, index) => labelled(index === 0 ? 'to do' : '', text, width, 8)),
     [],
     ...verified(state, width),
+    ...(state.chain === undefined
+      ? []
+      : labelled('record', `${state.chain.events} entries, chain head ${state.chain.head}`, width, 8, 'dim')),
     ...labelled('report', report ?? 'r writes it', width, 8, report === undefined ? 'dim' : 'accent'),
   ];
 }

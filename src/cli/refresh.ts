@@ -48,6 +48,8 @@ export class Refresh {
     const trouble = this.#options.record().trouble;
     store.setState({
       incident: state,
+      // While another console is followed, what is shown is not our record.
+      chain: runner.observing === undefined ? { events: state.lastSeq, head: this.#options.record().head } : undefined,
       scenario,
       plan: scenario === undefined ? [] : planOf(scenario, state),
       missing: [...(scenario?.missing(contextOf(state, HERE, 1, true)) ?? []), ...this.#options.alsoMissing()],

@@ -50,7 +50,7 @@ function drillLines(scenario: string, run: string): string[] {
   ];
 }
 
-/** Writes the report beside the records, as Markdown and as a page, readable by its owner only. Returns the path of the first. */
+/** Writes the report beside the records, as Markdown and as a page, readable by its owner only. Says where. */
 export async function writeReport({ runner, record, recordFile }: Session): Promise<string> {
   const directory = reportsDir(stateDir());
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -60,5 +60,5 @@ export async function writeReport({ runner, record, recordFile }: Session): Prom
   const path = join(directory, `${state.runId}.md`);
   writeFileSync(path, reportMarkdown(input), { mode: 0o600 });
   writeFileSync(join(directory, `${state.runId}.html`), reportHtml(input), { mode: 0o600 });
-  return path;
+  return `${path} (and .html)`;
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AnyEvent } from '../incident/event.js';
 import { foldAll } from '../incident/fold.js';
@@ -20,16 +20,20 @@ export interface RunSummary extends RunFile {
 
 export const recordPath = (stateDir: string, run: string): string => join(stateDir, 'runs', `${run}.db`);
 
-/** Newest first, by name: a run's id begins with its time. */
+/** Newest first, by name: a run's id begins with its minute; those of one minute by when their files were made. */
 export function listRuns(stateDir: string): RunFile[] {
   const directory = join(stateDir, 'runs');
   if (!existsSync(directory)) return [];
   return readdirSync(directory)
     .filter((name) => name.endsWith('.db'))
-    .sort()
-    .reverse()
-    .map((name) => ({ id: name.slice(0, -3), path: join(directory, name) }));
+    .map((name) => ({ id: name.slice(0, -3), path: join(directory, name) }))
+    .sort((a, b) => (a.id.slice(0, MINUTE) === b.id.slice(0, MINUTE) ? madeAt(b) - madeAt(a) : a.id < b.id ? 1 : -1));
 }
+
+/** Letters of an id that tell its minute. */
+const MINUTE = '20261122-0314'.length;
+
+const madeAt = ({ path }: RunFile): number => statSync(path, { throwIfNoEntry: false })?.birthtimeMs ?? 0;
 
 /** Everything in a record, with the verdict on its chain. Read-only: works while a run is on. @throws where a part cannot be read */
 export function readRun(path: string): { events: AnyEvent[]; chain: ChainVerdict } {

@@ -139,6 +139,8 @@ export interface ConsoleState {
   readonly observing: string | undefined;
   /** Set when another operator's run was found unfinished and resumed. */
   readonly resumed: string | undefined;
+  /** Entries of the record, and the hash of the last: whoever wrote it down sees later whether anything was changed. */
+  readonly chain: { readonly events: number; readonly head: string } | undefined;
   /** Set where a record is shown, not a cluster. */
   readonly replay: ReplayView | undefined;
 }
@@ -171,6 +173,7 @@ export function createConsoleStore(cluster: Cluster, mode: ConsoleState['mode'],
     warning: undefined,
     observing: undefined,
     resumed: undefined,
+    chain: undefined,
     replay: undefined,
   }));
 }

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { beginFullRestore, type Person, passGate, Person as Someone, stateFolder } from './driver.js';
 
@@ -43,10 +43,18 @@ test('a full restore by keypresses, from the first screen to a written report', 
   ]);
   await person.waitFor('RECOVERED');
   await person.waitFor('3 of 3 servers vote: tolerates 1 failure');
+  // The verification is recorded, too: after it nothing is added any more.
+  await person.waitFor('v shows them');
   await person.pressUntil('r', /report +\S+\.md/);
-  const [report = ''] = readdirSync(join(state, 'blackstart', 'reports'));
-  const text = readFileSync(join(state, 'blackstart', 'reports', report), 'utf8');
-  expect(text).toContain('outcome: **recovered**');
+  // The end of the chain stands on the screen as it stands in the report.
+  const head = /chain head ([0-9a-f]{64})/.exec(person.screen().replace(/[│\s]+/g, ' '))?.[1];
+  const reports = readdirSync(join(state, 'blackstart', 'reports')).sort();
+  expect(reports.map((name) => extname(name))).toEqual(['.html', '.md']);
+  for (const report of reports) {
+    const text = readFileSync(join(state, 'blackstart', 'reports', report), 'utf8');
+    expect(text).toMatch(/outcome(: |<\/dt><dd>)recovered/);
+    expect(text).toContain(head ?? 'no head on the screen');
+  }
   await person.pressUntil('q', () => person.exit !== undefined);
   expect(await person.ends()).toMatchObject({ code: 0 });
   expect(person.onAlternateScreen).toBe(false);

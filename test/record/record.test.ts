@@ -255,6 +255,17 @@ describe('runs', () => {
     expect(unfinishedRun(folder, 'nobody')).toBeUndefined();
   });
 
+  test('of several that began in one minute the one made last comes first', async () => {
+    for (const name of ['20261122-0314-bbbb', '20261122-0314-cccc', '20261122-0314-aaaa', '20261122-0313-ffff']) {
+      written(1, name);
+      // Files are told apart by the time they were made.
+      const made = statSync(path(name)).birthtimeMs;
+      await expect.poll(() => Date.now()).toBeGreaterThan(made + 1);
+    }
+    const order = listRuns(folder).map((run) => run.id.slice(-4));
+    expect(order).toEqual(['aaaa', 'cccc', 'bbbb', 'ffff']);
+  });
+
   test('ids sort by time and are safe as names', () => {
     const early = newRunId(Date.UTC(2026, 10, 22, 3, 14), () => 0);
     const late = newRunId(Date.UTC(2026, 10, 22, 3, 15), () => 0.999_999);

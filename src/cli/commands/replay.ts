@@ -40,8 +40,8 @@ export async function replayCommand(id: string | undefined, options: { readonly 
       leave();
     });
   const replay = new Replay(run.events, run.state, options.speed);
-  if (!run.chain.ok)
-    replay.store.setState({ warning: `the record does not hold from entry ${run.chain.seq} on: ${run.chain.why}` });
+  if (run.chain.ok) replay.store.setState({ chain: { events: run.events.length, head: run.head } });
+  else replay.store.setState({ warning: `the record does not hold from entry ${run.chain.seq} on: ${run.chain.why}` });
   replay.journals(await journalsOf(run));
   const stop = play(replay, run);
   try {
