@@ -59,6 +59,20 @@ describe('restoring another cluster’s backup on purpose', () => {
     }
   });
 
+  test('is undone until the others are let go: database, CA and the certificates of its agent are those of before', async () => {
+    const one = await begun();
+    await one.choose(undefined, restoreElsewhere.id);
+    one.runner.begin();
+    await one.play(() => one.runner.attention.kind === 'gate' && one.runner.attention.gate === 'release');
+    const ca = async () => (await one.run('node-1', `cat ${AGENT}/server-ca.crt ${SERVER}/tls/server-ca.crt`)).stdout;
+    expect(await ca()).not.toContain(dataText('server-ca.crt'));
+    one.runner.undo('the test is over');
+    await one.play();
+    expect(one.runner.state.ended?.outcome).toBe('undone');
+    expect(await ca()).toBe(dataText('server-ca.crt').repeat(2));
+    expect((await one.run('node-1', `ls ${AGENT}`)).stdout).not.toContain('pre-rejoin');
+  });
+
   test('its first gate takes the word that it is isolated, and says which cluster is overwritten with whose backup', async () => {
     const one = await begun();
     await one.choose(undefined, restoreElsewhere.id);
