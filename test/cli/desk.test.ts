@@ -84,7 +84,7 @@ function makeDesk({ bucket = {}, files = {}, reach = {}, token, more = {}, ledge
   return { desk, hosts, inventory, book, spool: join(folder, 'spool') };
 }
 
-const fetchTask = (snapshot: string, more: Record<string, string | string[]> = {}): TaskCommand => ({
+const fetchTask = (snapshot: string, more: Record<string, string | string[] | boolean> = {}): TaskCommand => ({
   kind: 'task',
   task: 'backup.fetch',
   input: { snapshot, nodes: ['node-1'], caHashes: [], ...more },
@@ -311,7 +311,7 @@ describe('a backup that proves bad', () => {
 
 describe('whose snapshot it is', () => {
   const own = { bucket: false, files: { cp1: onServer, cp2: {} }, token: TOKEN } as const;
-  const proofOf = async (desk: BackupDesk, more: Record<string, string | string[]>) =>
+  const proofOf = async (desk: BackupDesk, more: Record<string, string | string[] | boolean>) =>
     (await desk.run(fetchTask(`cp1:${REAL.s3}`, more), signal, () => {})) as {
       ok: boolean;
       text: string;
@@ -334,6 +334,10 @@ describe('whose snapshot it is', () => {
     expect(readdirSync(spool)).toEqual([]);
     const uid = await proofOf(desk, { clusterUid: '00000000-0000-0000-0000-000000000000' });
     expect(uid).toMatchObject({ ok: false, text: expect.stringContaining('the UID of kube-system is 19403b90') });
+    // Restored on another cluster on purpose, that is the point: it says so, and its file stays.
+    const meant = await proofOf(desk, { caHashes: [ca], elsewhere: true });
+    expect(meant).toMatchObject({ ok: true, result: { identity: 'another-cluster' } });
+    expect(readdirSync(spool)).toHaveLength(1);
     const older = await proofOf(desk, { installedK3s: 'v1.30.1+k3s1' });
     expect(older.result.warnings?.join()).toContain('installed is v1.30.1+k3s1');
   });

@@ -204,6 +204,14 @@ describe('a mistake names file, line, column, what is wrong and an example of ri
       /https/,
     ],
     ['drill: no', `${HEAD}drill: false\n`, place(5, 8), /true/, /drill: true/],
+    ['rehearsal: true', `${HEAD}rehearsal: true\n`, place(5, 12), /whose backups/, /rehearsal: \{ of: production/],
+    [
+      'an address of production without its port',
+      `${HEAD}rehearsal: { of: prod, unreachable: [k3s.example.org] }\n`,
+      place(5, 38),
+      /host:port/,
+      /6443/,
+    ],
     [
       'both credentials and profile',
       `${HEAD}bucket: { endpoint: "https://s", bucket: bb1, profile: p, credentials: { accessKeyId: env:A, secretAccessKey: env:B } }\n`,

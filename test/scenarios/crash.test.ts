@@ -25,6 +25,8 @@ interface Story {
   readonly faults: readonly FaultName[];
   /** Full restore where it is not said. */
   readonly scenario?: string;
+  /** The cluster may be overwritten, and the backup is of another one. */
+  readonly elsewhere?: true;
   /** Servers that are attested to be off. */
   readonly off?: readonly string[];
   readonly outcome: 'recovered' | 'undone';
@@ -50,6 +52,7 @@ const STORIES: readonly Story[] = [
   },
   { ...RESTORE, name: 'a member that joins anew', scenario: 'single-node', faults: ['damaged-member'], resets: 0 },
   { ...RESTORE, name: 'a member that is replaced', scenario: 'single-node', faults: ['fresh-host'], resets: 0 },
+  { ...RESTORE, name: 'a restore elsewhere', scenario: 'restore-elsewhere', faults: ['healthy'], elsewhere: true },
   {
     ...RESTORE,
     name: 'a reset that fails and is tried again',
@@ -99,6 +102,7 @@ async function uninterrupted(
   };
   const rig = await Rig.start({
     faults: story.faults,
+    ...(story.elsewhere === undefined ? {} : { elsewhere: story.elsewhere }),
     ...(operator === undefined ? {} : { operator }),
     kept: (event, one) => {
       open = wanted(event.seq) ? event : undefined;

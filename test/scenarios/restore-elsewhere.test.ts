@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { fullRestore } from '../../scenarios/full-restore.js';
 import { restoreElsewhere } from '../../scenarios/restore-elsewhere.js';
-import { whoseCheck } from '../../scenarios/steps/elsewhere.js';
+import { isolationCheck, joinTokenCheck, whoseCheck } from '../../scenarios/steps/elsewhere.js';
 import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
 import { triageView } from '../../src/cli/views.js';
 import { scenarioFaults } from '../../src/incident/plan.js';
@@ -57,6 +57,20 @@ describe('restoring another cluster’s backup on purpose', () => {
       expect((await one.run(node, `cat ${AGENT}/server-ca.crt`)).stdout).not.toBe(dataText('server-ca.crt'));
       expect((await one.run(node, 'systemctl is-active k3s-agent')).stdout.trim()).toBe('active');
     }
+  });
+
+  test('is undone until the others are let go: database, CA and the certificates of its agent are those of before', async () => {
+    const one = await begun();
+    await one.choose(undefined, restoreElsewhere.id);
+    one.runner.begin();
+    await one.play(() => one.runner.attention.kind === 'gate' && one.runner.attention.gate === 'release');
+    const ca = async () => (await one.run('node-1', `cat ${AGENT}/server-ca.crt ${SERVER}/tls/server-ca.crt`)).stdout;
+    expect(await ca()).not.toContain(dataText('server-ca.crt'));
+    one.runner.undo('the test is over');
+    await one.play();
+    expect(one.runner.state.ended?.outcome).toBe('undone');
+    expect(await ca()).toBe(dataText('server-ca.crt').repeat(2));
+    expect((await one.run('node-1', `ls ${AGENT}`)).stdout).not.toContain('pre-rejoin');
   });
 
   test('its first gate takes the word that it is isolated, and says which cluster is overwritten with whose backup', async () => {
@@ -118,4 +132,68 @@ describe('whose snapshot it is', () => {
   ] as const)('%s', (_what, proof, answer) => expect(judged(proof as Partial<ProvenBackup>).answer).toBe(answer));
 
   test('is refused on a cluster that is not marked', () => expect(judged({}, practiceCluster).answer).toBe('failed'));
+});
+
+describe('cut off from production', () => {
+  const judged = (said: readonly string[], unreachable = ['192.0.2.11:6443', '[2001:db8::1]:6443']) => {
+    const context = {
+      cluster: { ...rehearsalCluster, rehearsal: { of: 'prod', unreachable } },
+    } as unknown as StepContext;
+    const { ask, judge } = isolationCheck('node-1').question;
+    const asked = ask(context).map((command) => ('argv' in command ? command.argv.at(-1) : ''));
+    const answers = said.map((stdout) => ({ argv: [], code: 0, stdout, stderr: '' }));
+    return { asked, ...judge(answers, context) };
+  };
+
+  test('is tried from the host itself, IPv6 too', () => {
+    const { asked, answer } = judged(['0.000000', '0.000000']);
+    expect(asked).toEqual(['https://192.0.2.11:6443', 'https://[2001:db8::1]:6443']);
+    expect(answer).toBe('yes');
+  });
+
+  test('one address that answers closes the gate, and so does one that could not be tried', () => {
+    expect(judged(['0.000000', '0.004200'])).toMatchObject({
+      answer: 'failed',
+      evidence: [expect.stringContaining('it reaches [2001:db8::1]:6443')],
+    });
+    expect(judged(['', '0.000000']).answer).toBe('failed');
+  });
+
+  test('without an address it is the operator’s word', () =>
+    expect(judged([], []).evidence[0]).toMatch(/^your word: no address/));
+});
+
+test('a peer without a configured token would join with that of the cluster it was in: refused', () => {
+  const judged = (service: object) =>
+    joinTokenCheck('node-2').question.judge([], {
+      known: () => foreign,
+      facts: () => ({ reachable: true, service }),
+    } as unknown as StepContext).answer;
+  expect(judged({})).toBe('failed');
+  expect(judged({ tokenHash: 'another', tokenFrom: 'config' })).toBe('failed');
+  expect(judged({ tokenHash: foreign.tokenHash, tokenFrom: 'config' })).toBe('yes');
+});
+
+test('the node passwords of hosts named as those of the other cluster are forgotten before these join', async () => {
+  const secret = 'node-2.node-password.k3s';
+  const held = (one: Rig): string[] => {
+    const running = [...one.cluster.node('node-1').state.procs.values()].find((proc) => proc.k3s !== undefined);
+    return one.cluster.node('node-1').etcd.lineage(running?.k3s?.wal?.lineage ?? '').objects;
+  };
+  const one = await Rig.start({
+    faults: ['healthy'],
+    elsewhere: true,
+    // The recorded lab had one node only: the Secret of another is put where the restored data would hold it.
+    kept: (event, at) => {
+      if (event.type === 'step-ended' && event.step === 'verify-primary')
+        held(at).push(`secrets kube-system/${secret}`);
+    },
+  });
+  rig = one;
+  await one.choose(undefined, restoreElsewhere.id);
+  one.runner.begin();
+  await one.play(() => one.runner.state.cells['aside@node-2']?.endedAt !== undefined);
+  expect(one.runner.state.cells['node-passwords@node-1']?.status).toBe('done');
+  expect(held(one)).not.toContain(`secrets kube-system/${secret}`);
+  expect(held(one)).toContain('secrets kube-system/k3s-serving');
 });

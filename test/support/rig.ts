@@ -8,6 +8,7 @@ import { surveyHost } from '../../src/cluster/survey.js';
 import { watchCluster } from '../../src/cluster/watch.js';
 import type { AnyEvent, IncidentEvent } from '../../src/incident/event.js';
 import type { HostFacts } from '../../src/incident/facts.js';
+import { foldAll } from '../../src/incident/fold.js';
 import { contextOf } from '../../src/incident/state.js';
 import { HERE } from '../../src/incident/step.js';
 import { NOTICE_FILE } from '../../src/k3s/paths.js';
@@ -149,7 +150,8 @@ export class Rig {
 
   /** Another console on what a dead one left. */
   static async resume(wreck: Wreck, how: { operator?: string; previous?: Previous } = {}): Promise<Rig> {
-    const backup = await provenSnapshot();
+    const elsewhere = foldAll(wreck.events)?.cluster.rehearsal !== undefined;
+    const backup = await provenSnapshot(elsewhere ? 'foreign' : 's2');
     const record = new MemoryRecord(wreck.clock);
     record.events.push(...(wreck.events as IncidentEvent[]));
     const fetched = new Set(wreck.fetched);
