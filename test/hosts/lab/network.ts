@@ -32,7 +32,8 @@ export async function setCable(places: Places, host: LabHost, state: 'up' | 'dow
 }
 
 export async function dropHostNamespace(places: Places, host: string): Promise<void> {
-  // Its end of the cable goes with it, and so does the other one.
+  // The kernel lets go of a namespace later than it says; the cable would be there still when the next lab plugs its own.
+  await run(['ip', '-n', places.labNamespace, 'link', 'del', `v-${host}`]);
   await run(['ip', 'netns', 'del', namespaceOf(places, host)]);
 }
 
