@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { toProblem } from '../base/problem.js';
+import { ProblemError, toProblem } from '../base/problem.js';
 import { Secret } from '../base/secret.js';
 import type { Cluster, ClusterHost } from '../incident/cluster.js';
 import type { DataFacts, HostFacts, ServiceFacts, UnitFacts } from '../incident/facts.js';
@@ -97,6 +97,8 @@ async function survey(about: ClusterHost, ask: AskHost, known: Known, peers: rea
     ask(listSockets()),
     ask(listProcesses()),
   ]);
+  // No answer is not the answer that there is none: a server that is slow must not look like one without K3s.
+  if (unitSaid.code === null) throw slowHost(about.name);
   const unit = parseUnit(unitSaid.stdout);
   const service = unit.load === 'loaded' ? await serviceOf(ask, about, paths, unit, known?.service) : undefined;
   const real = service?.dataDir === undefined ? paths : k3sPaths(service.dataDir, about.service);
@@ -120,6 +122,14 @@ async function survey(about: ClusterHost, ask: AskHost, known: Known, peers: rea
     ...server,
   };
 }
+
+const slowHost = (name: string): ProblemError =>
+  new ProblemError({
+    id: 'host-timeout',
+    what: `${name} is reached, but too slow to answer what systemd knows of K3s.`,
+    where: name,
+    next: 'Look at its load and its disk; it is asked again by itself.',
+  });
 
 /** Rounded to half a second: less is not known over SSH, and a fact should not change with every look. */
 function clockOffset(stdout: string, sent: number, took: number): number {
@@ -231,7 +241,7 @@ async function serverOf(
   known: Known,
   peers: readonly Peer[],
 ): Promise<Partial<HostFacts>> {
-  const [data, ca, health, memberList, ready, slow] = await Promise.all([
+  const [data, ca, health, memberList, ready] = await Promise.all([
     dataOf(ask, paths, service),
     known?.caHash ?? ask(sha256(paths.serverCa)).then((said) => /^([0-9a-f]{64})/.exec(said.stdout)?.[1]),
     ask(etcdHealth()),
@@ -239,8 +249,9 @@ async function serverOf(
     service === undefined || service.unit.active !== 'active'
       ? undefined
       : ask(kubectl(k3sRun(service.path, paths.dataDir), 'get', '--raw', '/readyz'), { timeoutMs: 8_000 }),
-    seldom(ask, paths, service, known, peers),
   ]);
+  // After the rest: sshd lets only so many sessions in at once, and what is asked often must not wait for what is not.
+  const slow = await seldom(ask, paths, service, known, peers);
   const answer = parseHttp(health.stdout);
   const found = parseMembers(parseHttp(memberList.stdout).body);
   return {
