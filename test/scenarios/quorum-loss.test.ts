@@ -82,11 +82,12 @@ describe('quorum is lost and one server is left', () => {
   });
 
   test('a server that comes back is held and read; with it there is a quorum, and the reset waits for a person', async () => {
-    await begun(['peer-returns']);
+    await begun(['lost-quorum']);
     const { runner } = rig;
     runner.begin();
     await rig.play(() => runner.attention.kind === 'gate' && runner.attention.gate === 'reset');
     // A person reads the gate; meanwhile the power is back.
+    rig.cluster.node('node-3').powerOn();
     await rig.wait(40_000);
     await rig.play();
     expect(rig.events.some((event) => event.type === 'host-came-back' && event.host === 'node-3')).toBe(true);
@@ -101,10 +102,11 @@ describe('quorum is lost and one server is left', () => {
   });
 
   test('one that comes back after the reset only joins', async () => {
-    await begun(['peer-returns']);
+    await begun(['lost-quorum']);
     const { runner } = rig;
     runner.begin();
     await rig.play(() => runner.attention.kind === 'gate' && runner.attention.gate === 'start');
+    rig.cluster.node('node-3').powerOn();
     await rig.wait(40_000);
     await recovers();
     expect(rig.events.some((event) => event.type === 'host-came-back' && event.host === 'node-3')).toBe(true);
