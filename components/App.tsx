@@ -58,15 +58,9 @@ export function App({ store, intents }: Props): ReactNode {
   useEffect(() => {
     if (resumed !== undefined) change({ do: 'notice', text: resumed });
   }, [resumed, change]);
-  // The cursor stands on what is recommended until somebody moves it: enter must not choose what only comes first.
-  const recommended = state.triage.options.findIndex((option) => option.recommended);
-  const undecided = state.incident?.scenario === undefined;
-  useEffect(() => {
-    if (undecided && recommended >= 0) change({ do: 'place', pane: 'plan', at: recommended });
-  }, [undecided, recommended, change]);
   const begun = state.incident?.begun === true;
   useEffect(() => {
-    if (begun) change({ do: 'place', pane: 'plan', at: 0 });
+    if (begun) change({ do: 'place', pane: 'plan', at: -1 });
   }, [begun, change]);
   const ended = state.incident?.ended !== undefined;
   const replaying = state.mode === 'REPLAY';

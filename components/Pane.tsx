@@ -11,7 +11,7 @@ import { journalCounts, journalLines, journalTitle } from './panes/journal.js';
 import { nodesLines } from './panes/nodes.js';
 import { currentRow, planCount, planLines, planRows } from './panes/plan.js';
 import { stepLines } from './panes/step.js';
-import { triageLines } from './panes/triage.js';
+import { optionCursor, triageLines } from './panes/triage.js';
 
 interface Props {
   readonly pane: PaneId;
@@ -38,7 +38,11 @@ function content(
       return { title: 'Nodes', right: '', lines: nodesLines(state, width, height, focused ? cursor : undefined) };
     case 'plan':
       if (state.incident?.begun !== true)
-        return { title: 'What fits', right: state.triage.word, lines: triageLines(state, width, cursor, focused) };
+        return {
+          title: 'What fits',
+          right: state.triage.word,
+          lines: triageLines(state, width, optionCursor(state, view), focused),
+        };
       return {
         title:
           state.incident.undoing !== undefined

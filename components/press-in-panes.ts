@@ -15,6 +15,7 @@ import {
 import { type CommandId, commandFor, looksOnly, silentHosts } from './keys.js';
 import { planCursor } from './Pane.js';
 import { planRows } from './panes/plan.js';
+import { optionCursor } from './panes/triage.js';
 import { openVerification, type PressTools, say } from './press-tools.js';
 
 const SEEK = {
@@ -189,8 +190,9 @@ function enter(tools: PressTools): void {
     });
   }
   if (view.focus === 'plan' && state.incident?.begun !== true) {
-    const option = state.triage.options[state.incident?.scenario === undefined ? view.cursor.plan : -1];
-    if (option !== undefined) return say(tools, intents.chooseScenario(option.id));
+    const option = state.triage.options[optionCursor(state, view)];
+    if (option !== undefined && option.id !== state.incident?.scenario)
+      return say(tools, intents.chooseScenario(option.id));
     return change({
       do: 'notice',
       text: 'Chosen. b backups, p server, c checklist; o begins the plan: its first gate follows.',
@@ -226,7 +228,10 @@ function move(command: 'up' | 'down' | 'page-up' | 'page-down' | 'top' | 'bottom
     commands: 1,
   }[view.focus];
   // The plan's cursor stands where the work is until it is moved.
-  if (view.focus === 'plan' && view.cursor.plan === 0 && state.incident?.begun === true)
-    change({ do: 'place', pane: 'plan', at: planCursor(state, view) });
+  if (view.focus === 'plan' && view.cursor.plan <= 0) {
+    const begun = state.incident?.begun === true;
+    if (begun || view.cursor.plan < 0)
+      change({ do: 'place', pane: 'plan', at: begun ? planCursor(state, view) : optionCursor(state, view) });
+  }
   change({ do: 'move', by, count: Math.max(1, count) });
 }

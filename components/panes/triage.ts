@@ -1,4 +1,5 @@
 import type { ConsoleState } from '../../src/store/store.js';
+import type { ViewState } from '../../src/store/view.js';
 import { overdueText } from '../dialogs/maintenance.js';
 import { exactly, type Line, labelled, pad, seg } from '../line.js';
 import { GLYPH } from '../symbols.js';
@@ -23,7 +24,7 @@ export function triageLines(state: ConsoleState, width: number, cursor: number, 
       width,
     );
     const marked =
-      focused && chosen === undefined && index === cursor ? row.map((one) => ({ ...one, inverse: true })) : row;
+      focused && option.id !== chosen && index === cursor ? row.map((one) => ({ ...one, inverse: true })) : row;
     const lost = option.loses === undefined || option.against !== undefined ? '' : ` Loses ${option.loses}.`;
     // Once one is chosen the others only keep their place: what is chosen and what is missing must be seen.
     if (chosen !== undefined && option.id !== chosen) return [marked];
@@ -89,4 +90,17 @@ function choiceLines(state: ConsoleState, width: number): Line[] {
       labelled('without', `${host}: ${incident.attested[host]?.words ?? ''}`, width, 9, 'warn'),
     ),
   ];
+}
+
+/**
+ * Where the cursor stands among the scenarios: on the chosen one, else on the one that fits, until somebody moves it. Made from what is drawn in
+ * this very moment, so that enter never chooses what only came first.
+ */
+export function optionCursor(state: ConsoleState, view: ViewState): number {
+  const { options } = state.triage;
+  if (view.cursor.plan >= 0) return Math.min(view.cursor.plan, Math.max(0, options.length - 1));
+  const chosen = options.findIndex((option) => option.id === state.incident?.scenario);
+  const fits = options.findIndex((option) => option.recommended);
+  const possible = options.findIndex((option) => option.against === undefined);
+  return [chosen, fits, possible].find((at) => at >= 0) ?? 0;
 }

@@ -74,8 +74,9 @@ export class Spool {
     for (const name of await readdir(this.directory)) {
       if (!name.endsWith('.part') && !name.startsWith('blackstart-')) continue;
       const path = join(this.directory, name);
-      const age = now - (await stat(path)).mtimeMs;
-      if (age > STALE) await rm(path, { recursive: true, force: true });
+      // What is being copied beside this comes and goes.
+      const found = await stat(path).catch(() => undefined);
+      if (found !== undefined && now - found.mtimeMs > STALE) await rm(path, { recursive: true, force: true });
     }
   }
 }

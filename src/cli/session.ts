@@ -252,7 +252,9 @@ export class Session {
     const { scenario } = this.runner;
     // A scenario that suggests by itself follows what is seen; this one is chosen once.
     const primary = scenario?.suggests === undefined ? suggestPrimary(context) : undefined;
-    if (primary !== undefined && choices.primary === undefined) this.runner.choose('primary', primary);
+    // What another scenario suggested is nobody's choice.
+    const free = choices.primary === undefined || choices.suggested?.includes('primary') === true;
+    if (primary !== undefined && free) this.runner.choose('primary', primary);
     if (scenario === undefined || scenario.backup === 'unused') return;
     const newest = suggested(this.#backups ?? [])?.id;
     if (choices.snapshot === undefined && newest !== undefined) this.runner.choose('snapshot', newest);

@@ -86,7 +86,8 @@ export const initialView: ViewState = {
   focus: 'plan',
   zoom: false,
   dialogs: [],
-  cursor: { plan: 0, checklist: 0, nodes: 0, step: 0, journal: 0, backups: 0, commands: 0 },
+  // Below zero: nobody moved it, so it stands where one looks first.
+  cursor: { plan: -1, checklist: 0, nodes: 0, step: 0, journal: 0, backups: 0, commands: 0 },
   journal: { at: undefined, filter: noFilter, search: '' },
   notice: undefined,
 };
