@@ -45,7 +45,7 @@ const ALL = process.env.BLACKSTART_LAB_ALL === '1';
 const CHANGES =
   /(?:^| )(?:mv|rm|cp|install|systemd-run|mkdir|sed|systemctl (?:start|stop|restart|daemon-reload|reset-failed|enable|disable))(?: |$)/;
 /** How a file is put in its place, and the papers and the lock of the run: each said in the record as one line of its own. */
-const PLACES = /\.part(?: |$)|\.part' |\/var\/lib\/blackstart|\/etc\/profile\.d\/zz-blackstart\.sh/;
+const PLACES = /\.blackstart-stage|\.part(?: |$)|\.part' |\/var\/lib\/blackstart|\/etc\/profile\.d\/zz-blackstart\.sh/;
 
 const PREFIX = '/registry/configmaps/lab/';
 
