@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { needsApproval } from '../src/incident/attention.js';
+import { clock } from '../src/incident/times.js';
 import type { ConsoleState } from '../src/store/store.js';
 import type { ViewState } from '../src/store/view.js';
 import { choiceOptions, optionLines } from './dialogs/choose.js';
@@ -20,7 +21,6 @@ import { type Line, labelled, line, pad, seg } from './line.js';
 import { Overlay } from './Overlay.js';
 import type { OpenDialog } from './press-tools.js';
 import { GLYPH } from './symbols.js';
-import { clockTime } from './words.js';
 
 interface Props {
   readonly dialog: OpenDialog;
@@ -55,7 +55,7 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
                 remark: input.gate.remark,
                 scroll: input.gate.scroll,
                 describe: (host) => describeHost(state, host),
-                ...(state.mode === 'REPLAY' ? { past: `As it was shown at ${clockTime(state.now)}` } : {}),
+                ...(state.mode === 'REPLAY' ? { past: `As it was shown at ${clock(state.now)}` } : {}),
               },
               width,
               height,

@@ -1,11 +1,12 @@
 import type { ReactNode } from 'react';
+import { clock } from '../src/incident/times.js';
 import type { ConsoleState } from '../src/store/store.js';
 import { Lines } from './Lines.js';
 import { type Line, type Segment, seg, spread, type Tone } from './line.js';
 import { worstNode } from './panes/nodes.js';
 import { planCount } from './panes/plan.js';
 import { GLYPH } from './symbols.js';
-import { clockTime, longSpan } from './words.js';
+import { longSpan } from './words.js';
 
 /** Always there: cluster, mode, scenario and step, time since the incident was opened, UTC clock, one status word. */
 export function Header({ state, width }: { readonly state: ConsoleState; readonly width: number }): ReactNode {
@@ -31,7 +32,7 @@ export function headerLine(state: ConsoleState, width: number): Line {
   const since = longSpan(state.now - (incident?.openedAt ?? state.openedAt));
   const right: Segment[] = [
     seg(width < 110 ? ` ${since}  ` : ` incident ${since}   `, 'dim'),
-    seg(`${clockTime(state.now)}   `, 'dim'),
+    seg(`${clock(state.now)}   `, 'dim'),
     seg(`${word} `, tone),
   ];
   return spread(left, right, width);

@@ -222,7 +222,6 @@ export const KEYS: readonly KeySpec[] = [
     keys: 'p',
     press: ['p'],
     label: 'pause after this step',
-
     footer: 6,
     when: (state) => begun(state) && !ended(state),
   },

@@ -39,9 +39,6 @@ export function age(ms: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-/** `03:14:07Z`. */
-export const clockTime = (time: number): string => `${new Date(time).toISOString().slice(11, 19)}Z`;
-
 /** `+0.1s`; whole seconds from ten on. */
 export function offset(ms: number): string {
   const seconds = ms / 1000;

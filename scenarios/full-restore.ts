@@ -1,21 +1,19 @@
 import { lossLines, lossText } from '../src/incident/loss.js';
-import { type GateSpec, HERE, type Phase, type Scenario, type StepContext } from '../src/incident/step.js';
-import { cleanupGate } from './gates.js';
+import { type GateSpec, HERE, type Scenario, type StepContext } from '../src/incident/step.js';
+import { minute } from '../src/incident/times.js';
+import { cleanupGate, startGate } from './gates.js';
+import { othersJoin, stopAndDeliver, verifyAndTidy } from './phases.js';
 import { restartAgents } from './steps/agents.js';
 import { caCheck, mountCheck, olderK3s, olderRisk, roomCheck, tokenCheck, versionCheck } from './steps/checks.js';
-import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
 import { compareLoss, lossOf } from './steps/compare.js';
-import { deliver } from './steps/deliver.js';
 import { fetchAndProve, identityCheck, provenBackup } from './steps/fetch.js';
 import { outside, outsiders, serverOptions, unaccounted, unfit } from './steps/fitness.js';
 import { agentsIn, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
-import { fetchProgramForPeers, freshChecks, installOnPeer, installsOn } from './steps/install.js';
-import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
+import { freshChecks, installsOn } from './steps/install.js';
+import { moveAside } from './steps/rejoin.js';
 import { reset } from './steps/reset.js';
-import { saveServers } from './steps/save.js';
 import { startPrimary, verifyPrimary } from './steps/start.js';
-import { stopServers } from './steps/stop.js';
-import { deleteTestPod, testImage, testPod, verifyNodes, verifyObjects, verifyPods } from './steps/verify.js';
+import { verifyObjects } from './steps/verify.js';
 
 /**
  * Full restore: the runbook's steps 1 to 7 for a cluster whose etcd is lost everywhere, corrected where the paper is wrong
@@ -25,10 +23,7 @@ import { deleteTestPod, testImage, testPod, verifyNodes, verifyObjects, verifyPo
 const lost = (context: StepContext): string => {
   const proof = provenBackup(context);
   if (proof === undefined) return 'what was written after the backup';
-  const taken =
-    proof.takenAt === null
-      ? 'the backup was taken'
-      : `${new Date(proof.takenAt * 1000).toISOString().slice(0, 16).replace('T', ' ')}Z`;
+  const taken = proof.takenAt === null ? 'the backup was taken' : minute(proof.takenAt * 1000);
   const wakes =
     proof.wakes.length === 0
       ? ''
@@ -36,22 +31,6 @@ const lost = (context: StepContext): string => {
   const objects = lossText(lossOf(context));
   const named = objects === undefined ? '' : `: ${objects}`;
   return `what was written after ${taken} (revision ${proof.revision.toLocaleString('en')})${named}${wakes}`;
-};
-
-/** K3s starts with the restored data. */
-export const startGate: GateSpec = {
-  id: 'start',
-  title: 'Start the restored server',
-  typed: () => undefined,
-  does: (context) => `starts K3s on ${primaryName(context)} with the restored data; its controllers begin to act`,
-  loses: (context) => {
-    const wakes = provenBackup(context)?.wakes ?? [];
-    return wakes.length === 0
-      ? 'nothing; what controllers do from now on cannot be undone'
-      : `nothing, but this wakes: ${wakes.slice(0, 6).join(', ')}`;
-  },
-  keeps: () => 'the old database stays aside; the other servers stay held',
-  undo: 'the database, but not what controllers did meanwhile',
 };
 
 const gates: readonly GateSpec[] = [
@@ -106,40 +85,6 @@ const gates: readonly GateSpec[] = [
   cleanupGate,
 ];
 
-/** Stop, hold and save every server; bring the snapshot to the one it is restored on. */
-export const stopAndDeliver: readonly Phase[] = [
-  {
-    id: 'safe',
-    title: 'Make safe',
-    hosts: serversIn,
-    // Three healthy servers stopped at once wait for a quorum that is leaving: 10 s instead of 1.4 s (R55).
-    order: (context) =>
-      serversIn(context).some((name) => context.facts(name).etcd?.healthy === true) ? 'one-by-one' : 'together',
-    steps: [stopServers],
-  },
-  { id: 'save', title: 'Save', hosts: serversIn, order: () => 'together', steps: [saveServers] },
-  { id: 'deliver', title: 'Deliver', hosts: onlyPrimary, order: () => 'one-by-one', steps: [deliver] },
-];
-
-/** Step 7 of the runbook, and what the restore leaves behind. */
-export const verifyAndTidy: readonly Phase[] = [
-  {
-    id: 'verify',
-    title: 'Verification',
-    hosts: onlyPrimary,
-    order: () => 'one-by-one',
-    steps: [verifyNodes, verifyObjects, verifyPods, testImage, testPod, deleteTestPod, freshSnapshot],
-  },
-  {
-    id: 'cleanup',
-    title: 'Clean up',
-    hosts: (context) => [...serversIn(context), ...agentsIn(context)],
-    order: () => 'together',
-    steps: [removeOverrides, forgetUnits],
-  },
-  { id: 'leftovers', title: 'What is left over', hosts: serversIn, order: () => 'together', steps: [listLeftovers] },
-];
-
 export const fullRestore: Scenario = {
   id: 'full-restore',
   title: 'Full restore',
@@ -189,16 +134,7 @@ export const fullRestore: Scenario = {
       order: () => 'one-by-one',
       steps: [reset, startPrimary, verifyPrimary],
     },
-    { id: 'program', title: 'Bring K3s', hosts: () => [HERE], order: () => 'together', steps: [fetchProgramForPeers] },
-    {
-      id: 'peers',
-      title: 'The other servers, one by one',
-      hosts: peersOf,
-      order: () => 'one-by-one',
-      steps: [moveAside, installOnPeer, rejoin, becomeVoter],
-    },
-    { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
-    { id: 'workers', title: 'Workers', hosts: agentsIn, order: () => ({ batches: 5 }), steps: [restartAgents] },
-    ...verifyAndTidy,
+    ...othersJoin({ agents: [restartAgents] }),
+    ...verifyAndTidy([verifyObjects]),
   ],
 };

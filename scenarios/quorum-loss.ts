@@ -2,14 +2,14 @@ import { namesOf } from '../src/incident/cluster.js';
 import { type GateCheck, type GateSpec, HERE, type Scenario, type StepContext } from '../src/incident/step.js';
 import { fullRestore } from './full-restore.js';
 import { cleanupGate } from './gates.js';
+import { othersJoin, verifyAndTidy } from './phases.js';
 import { restartAgentsOfGoneServers } from './steps/agents.js';
-import { KEEPS_DATA, mountCheck, roomCheck } from './steps/checks.js';
-import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
+import { factCheck, KEEPS_DATA, mountCheck, roomCheck } from './steps/checks.js';
 import { outside, outsiders, serverOptions, unaccounted, unfit } from './steps/fitness.js';
-import { agentsIn, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
-import { fetchProgramForPeers, freshChecks, installOnPeer, installsOn } from './steps/install.js';
+import { onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
+import { freshChecks, installsOn } from './steps/install.js';
 import { failed, yes } from './steps/judge.js';
-import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
+import { moveAside } from './steps/rejoin.js';
 import { resetMembership } from './steps/reset.js';
 import { saveServers } from './steps/save.js';
 import { startPrimary, verifyPrimary } from './steps/start.js';
@@ -26,7 +26,6 @@ import {
   suggestSurvivor,
   survivorOf,
 } from './steps/survivors.js';
-import { deleteTestPod, testImage, testPod, verifyNodes, verifyPods } from './steps/verify.js';
 
 /**
  * Quorum loss: the runbook's scenario 2. A server with sound data becomes the only member of its own cluster again and the
@@ -51,41 +50,29 @@ function lost(context: StepContext): string {
 }
 
 /** The token the server will start with against the one that opens its own data: with another one it loops (R25). */
-const ownTokenCheck = (host: string): GateCheck => ({
-  title: 'starts with the token of its own data',
-  host,
-  question: {
-    ask: () => [],
-    judge: (_answers, context) => {
-      const opens = survivorOf(context, context.choices.primary ?? '')?.tokenHash ?? undefined;
-      const service = context.facts(host).service;
-      if (opens === undefined) return yes(['no token at hand opens the data; K3s uses its own as before']);
-      if (service?.tokenHash === undefined) return yes(['no token configured: it uses its server/token']);
-      return service.tokenHash === opens
-        ? yes([`token ${opens}, from ${service.tokenFrom ?? 'its configuration'}`])
-        : failed([
-            `it would start with token ${service.tokenHash} from ${service.tokenFrom ?? 'its configuration'}, the data needs ${opens}`,
-          ]);
-    },
-  },
-});
+const ownTokenCheck = (host: string): GateCheck =>
+  factCheck('starts with the token of its own data', host, (_answers, context) => {
+    const opens = survivorOf(context, context.choices.primary ?? '')?.tokenHash ?? undefined;
+    const service = context.facts(host).service;
+    if (opens === undefined) return yes(['no token at hand opens the data; K3s uses its own as before']);
+    if (service?.tokenHash === undefined) return yes(['no token configured: it uses its server/token']);
+    return service.tokenHash === opens
+      ? yes([`token ${opens}, from ${service.tokenFrom ?? 'its configuration'}`])
+      : failed([
+          `it would start with token ${service.tokenHash} from ${service.tokenFrom ?? 'its configuration'}, the data needs ${opens}`,
+        ]);
+  });
 
 /** A peer with another CA than the survivor's cannot join. */
-const sameCaCheck = (host: string): GateCheck => ({
-  title: 'has the CA of the surviving server',
-  host,
-  question: {
-    ask: () => [],
-    judge: (_answers, context) => {
-      const own = context.facts(host).caHash;
-      const theirs = context.facts(context.choices.primary ?? '').caHash;
-      if (own === undefined || theirs === undefined || own === theirs) return yes(['same CA, or none yet']);
-      return failed([
-        `its server-ca.crt is ${own.slice(0, 12)}, that of ${primaryName(context)} is ${theirs.slice(0, 12)}: it is of another cluster; leave it out or move its server/tls and server/cred aside`,
-      ]);
-    },
-  },
-});
+const sameCaCheck = (host: string): GateCheck =>
+  factCheck('has the CA of the surviving server', host, (_answers, context) => {
+    const own = context.facts(host).caHash;
+    const theirs = context.facts(context.choices.primary ?? '').caHash;
+    if (own === undefined || theirs === undefined || own === theirs) return yes(['same CA, or none yet']);
+    return failed([
+      `its server-ca.crt is ${own.slice(0, 12)}, that of ${primaryName(context)} is ${theirs.slice(0, 12)}: it is of another cluster; leave it out or move its server/tls and server/cred aside`,
+    ]);
+  });
 
 const gates: readonly GateSpec[] = [
   {
@@ -214,36 +201,7 @@ export const quorumLoss: Scenario = {
       order: () => 'one-by-one',
       steps: [resetMembership, { ...startPrimary, title: 'Start the surviving server' }, verifyPrimary],
     },
-    { id: 'program', title: 'Bring K3s', hosts: () => [HERE], order: () => 'together', steps: [fetchProgramForPeers] },
-    {
-      id: 'peers',
-      title: 'The other servers, one by one',
-      hosts: peersOf,
-      order: () => 'one-by-one',
-      steps: [moveAside, installOnPeer, { ...rejoin, title: 'Let it join the surviving server' }, becomeVoter],
-    },
-    { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
-    {
-      id: 'workers',
-      title: 'Workers',
-      hosts: agentsIn,
-      order: () => ({ batches: 5 }),
-      steps: [restartAgentsOfGoneServers],
-    },
-    {
-      id: 'verify',
-      title: 'Verification',
-      hosts: onlyPrimary,
-      order: () => 'one-by-one',
-      steps: [verifyNodes, verifyPods, testImage, testPod, deleteTestPod, freshSnapshot],
-    },
-    {
-      id: 'cleanup',
-      title: 'Clean up',
-      hosts: (context) => [...serversIn(context), ...agentsIn(context)],
-      order: () => 'together',
-      steps: [removeOverrides, forgetUnits],
-    },
-    { id: 'leftovers', title: 'What is left over', hosts: serversIn, order: () => 'together', steps: [listLeftovers] },
+    ...othersJoin({ joins: 'Let it join the surviving server', agents: [restartAgentsOfGoneServers] }),
+    ...verifyAndTidy(),
   ],
 };

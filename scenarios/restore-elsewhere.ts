@@ -1,6 +1,7 @@
 import { type GateSpec, HERE, type Scenario } from '../src/incident/step.js';
-import { fullRestore, startGate, stopAndDeliver, verifyAndTidy } from './full-restore.js';
-import { cleanupGate } from './gates.js';
+import { fullRestore } from './full-restore.js';
+import { cleanupGate, startGate } from './gates.js';
+import { othersJoin, stopAndDeliver, verifyAndTidy } from './phases.js';
 import { restartAgents } from './steps/agents.js';
 import { mountCheck, olderK3s, olderRisk, roomCheck, tokenCheck, versionCheck } from './steps/checks.js';
 import {
@@ -17,10 +18,10 @@ import {
 } from './steps/elsewhere.js';
 import { fetchFromElsewhere, provenBackup } from './steps/fetch.js';
 import { agentsIn, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
-import { fetchProgramForPeers, freshChecks, installOnPeer, installsOn } from './steps/install.js';
-import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
+import { freshChecks, installsOn } from './steps/install.js';
 import { reset } from './steps/reset.js';
 import { startPrimary, verifyPrimary } from './steps/start.js';
+import { verifyObjects } from './steps/verify.js';
 
 /**
  * The runbook's monthly test: production's backup restored on another, real cluster that is there to be overwritten. The steps are those of a
@@ -104,22 +105,7 @@ export const restoreElsewhere: Scenario = {
       order: () => 'one-by-one',
       steps: [reset, primaryCertificates, startPrimary, verifyPrimary, forgetPasswords],
     },
-    { id: 'program', title: 'Bring K3s', hosts: () => [HERE], order: () => 'together', steps: [fetchProgramForPeers] },
-    {
-      id: 'peers',
-      title: 'The other servers, one by one',
-      hosts: peersOf,
-      order: () => 'one-by-one',
-      steps: [moveAside, asideIdentity, peerCertificates, installOnPeer, rejoin, becomeVoter],
-    },
-    { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
-    {
-      id: 'workers',
-      title: 'Workers',
-      hosts: agentsIn,
-      order: () => ({ batches: 5 }),
-      steps: [agentCertificates, restartAgents],
-    },
-    ...verifyAndTidy,
+    ...othersJoin({ beforeInstall: [asideIdentity, peerCertificates], agents: [agentCertificates, restartAgents] }),
+    ...verifyAndTidy([verifyObjects]),
   ],
 };

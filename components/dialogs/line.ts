@@ -1,11 +1,11 @@
 import { findStep } from '../../src/incident/plan.js';
+import { clock } from '../../src/incident/times.js';
 import type { ConsoleState } from '../../src/store/store.js';
 import type { JournalFilter } from '../../src/store/view.js';
 import { journalRows } from '../journal/rows.js';
 import { type Line, labelled, line, seg } from '../line.js';
 import { planRows } from '../panes/plan.js';
 import type { PressTools } from '../press-tools.js';
-import { clockTime } from '../words.js';
 import { entryLines } from './entry.js';
 
 /** Everything of one journal line: when, where, its text in full, its fields, and beside it what is known of such a line. */
@@ -21,7 +21,7 @@ export function journalLineLines(state: ConsoleState, filter: JournalFilter, id:
       ? []
       : labelled(
           'repeated',
-          `${folded.count} times since ${clockTime(folded.first.at)}; this is the latest`,
+          `${folded.count} times since ${clock(folded.first.at)}; this is the latest`,
           width,
           label,
         )),

@@ -1,3 +1,4 @@
+import { minute } from '../../src/incident/times.js';
 import type { ConsoleState } from '../../src/store/store.js';
 import { exactly, type Line, labelled, line, pad, seg, windowOf } from '../line.js';
 import { GLYPH } from '../symbols.js';
@@ -22,7 +23,7 @@ export function backupsLines(
   const header = line(seg(`  ${pad('TAKEN (UTC)', 18)}${pad('AGE', 7)}${pad('KIND', 8)}${pad('SIZE', 8)}NAME`, 'dim'));
   const rows = items.map((row, index): Line => {
     const chosen = row.name === incident?.choices.snapshot;
-    const taken = row.takenAt === 0 ? 'unknown' : new Date(row.takenAt).toISOString().slice(0, 16).replace('T', ' ');
+    const taken = row.takenAt === 0 ? 'unknown' : minute(row.takenAt).slice(0, -1);
     const drawn = exactly(
       [
         seg(`${chosen ? GLYPH.cursor : ' '} `, 'accent'),

@@ -1,6 +1,6 @@
+import { clock } from '../../src/incident/times.js';
 import type { ConsoleState } from '../../src/store/store.js';
 import { exactly, type Line, line, pad, seg } from '../line.js';
-import { clockTime } from '../words.js';
 
 /** Every command that was sent, as it was sent, with host and exit code. */
 export function commandsLines(state: ConsoleState, width: number, height: number): Line[] {
@@ -10,7 +10,7 @@ export function commandsLines(state: ConsoleState, width: number, height: number
     const exit = one.code === undefined ? '…' : one.code === null ? '?' : String(one.code);
     return exactly(
       [
-        seg(`${clockTime(one.at)} `, 'dim'),
+        seg(`${clock(one.at)} `, 'dim'),
         seg(pad(one.host, 10), 'accent'),
         seg(pad(exit, 4), one.code === 0 || one.code === undefined ? 'dim' : 'warn'),
         seg(one.argv.join(' ')),

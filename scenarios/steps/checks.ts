@@ -9,48 +9,39 @@ import { at, bytes, failed, silence, yes } from './judge.js';
 
 /** What gates check just before they are confirmed. Evidence carries nothing that ages. */
 
+/** A check that asks nothing: its answer is in the facts and in what the run has learned. */
+export const factCheck = (title: string, host: string, judge: GateCheck['question']['judge']): GateCheck => ({
+  title,
+  host,
+  question: { ask: () => [], judge },
+});
+
 /** The token each host will start with against the one that opened the snapshot: with another one it loops (R25). */
-export function tokenCheck(host: string): GateCheck {
-  return {
-    title: 'starts with the token that opens the snapshot',
-    host,
-    question: {
-      ask: () => [],
-      judge: (_answers, context) => {
-        const opened = provenBackup(context)?.tokenHash;
-        const service = context.facts(host).service;
-        if (service?.tokenHash === undefined)
-          return yes(['no token configured: it uses server/token of the restored data']);
-        return service.tokenHash === opened
-          ? yes([`token ${opened}, from ${service.tokenFrom ?? 'its configuration'}`])
-          : failed([
-              `it would start with token ${service.tokenHash} from ${service.tokenFrom ?? 'its configuration'}, the snapshot needs ${opened ?? 'another'}`,
-            ]);
-      },
-    },
-  };
-}
+export const tokenCheck = (host: string): GateCheck =>
+  factCheck('starts with the token that opens the snapshot', host, (_answers, context) => {
+    const opened = provenBackup(context)?.tokenHash;
+    const service = context.facts(host).service;
+    if (service?.tokenHash === undefined)
+      return yes(['no token configured: it uses server/token of the restored data']);
+    return service.tokenHash === opened
+      ? yes([`token ${opened}, from ${service.tokenFrom ?? 'its configuration'}`])
+      : failed([
+          `it would start with token ${service.tokenHash} from ${service.tokenFrom ?? 'its configuration'}, the snapshot needs ${opened ?? 'another'}`,
+        ]);
+  });
 
 /** A peer with another cluster's CA cannot join; its certificates have to go aside first (facts 1.10). */
-export function caCheck(host: string): GateCheck {
-  return {
-    title: 'has the CA of the restored cluster',
-    host,
-    question: {
-      ask: () => [],
-      judge: (_answers, context) => {
-        const restored = provenBackup(context)?.caHash;
-        const own = context.facts(host).caHash;
-        if (restored === undefined || restored === null || own === undefined || own === restored)
-          return yes(['same CA, or none yet']);
-        const { tls, cred } = pathsOf(context, host);
-        return failed([
-          `its server-ca.crt is ${own.slice(0, 12)}, the backup holds ${restored.slice(0, 12)}: move ${tls} and ${cred} aside there, then open the gate again`,
-        ]);
-      },
-    },
-  };
-}
+export const caCheck = (host: string): GateCheck =>
+  factCheck('has the CA of the restored cluster', host, (_answers, context) => {
+    const restored = provenBackup(context)?.caHash;
+    const own = context.facts(host).caHash;
+    if (restored === undefined || restored === null || own === undefined || own === restored)
+      return yes(['same CA, or none yet']);
+    const { tls, cred } = pathsOf(context, host);
+    return failed([
+      `its server-ca.crt is ${own.slice(0, 12)}, the backup holds ${restored.slice(0, 12)}: move ${tls} and ${cred} aside there, then open the gate again`,
+    ]);
+  });
 
 const minorOf = (version: string): number => Number(/^v?1\.(\d+)/.exec(version)?.[1] ?? 0);
 
@@ -71,21 +62,13 @@ export function olderRisk(context: StepContext, host: string): string {
   return `; K3s ${older} of ${host} is OLDER than the snapshot's (${provenBackup(context)?.k3sVersion ?? 'a later minor'}) and may not understand it: better install that first; typing ${older} accepts it`;
 }
 
-export function versionCheck(host: string): GateCheck {
-  return {
-    title: 'K3s is not older than the snapshot',
-    host,
-    question: {
-      ask: () => [],
-      judge: (_answers, context) => {
-        const installed = context.facts(host).service?.version;
-        const snapshot = provenBackup(context)?.k3sVersion;
-        const older = olderK3s(context, host) === undefined ? '' : 'OLDER: ';
-        return yes([`${older}installed ${installed || 'unknown'}, snapshot of ${snapshot ?? 'an unknown version'}`]);
-      },
-    },
-  };
-}
+export const versionCheck = (host: string): GateCheck =>
+  factCheck('K3s is not older than the snapshot', host, (_answers, context) => {
+    const installed = context.facts(host).service?.version;
+    const snapshot = provenBackup(context)?.k3sVersion;
+    const older = olderK3s(context, host) === undefined ? '' : 'OLDER: ';
+    return yes([`${older}installed ${installed || 'unknown'}, snapshot of ${snapshot ?? 'an unknown version'}`]);
+  });
 
 /** Room a restore takes on the server it is done on; a reset that keeps the data copies them once while it runs (R17). */
 export const RESTORES = (context: StepContext): number => roomNeeded(provenBackup(context)?.bytes ?? 0);
@@ -131,16 +114,9 @@ export function roomCheck(host: string, forReset: (context: StepContext) => numb
 }
 
 /** K3s renames db/etcd itself; a mount point cannot be renamed. */
-export function mountCheck(host: string): GateCheck {
-  return {
-    title: 'db/etcd can be renamed',
-    host,
-    question: {
-      ask: () => [],
-      judge: (_answers, context) =>
-        context.facts(host).data?.mountPoint === true
-          ? failed([`${pathsOf(context, host).etcd} is a mount point: unmount it or move its content, then try again`])
-          : yes(['not a mount point']),
-    },
-  };
-}
+export const mountCheck = (host: string): GateCheck =>
+  factCheck('db/etcd can be renamed', host, (_answers, context) =>
+    context.facts(host).data?.mountPoint === true
+      ? failed([`${pathsOf(context, host).etcd} is a mount point: unmount it or move its content, then try again`])
+      : yes(['not a mount point']),
+  );

@@ -3,18 +3,12 @@ import { type GateCheck, HERE, type Step, type StepContext } from '../../src/inc
 import { canConnect, kubectl, listDirectory } from '../../src/k3s/ask.js';
 import { parseEntries } from '../../src/k3s/listing.js';
 import { AGENT_CERTIFICATES } from '../../src/k3s/paths.js';
-import { tokenCheck } from './checks.js';
+import { factCheck, tokenCheck } from './checks.js';
 import { provenBackup } from './fetch.js';
 import { agentsIn, k3sTools, nodeNameOf, pathsOf, peersOf, primaryName } from './hosts.js';
 import { at, failed, minutes, no, seconds, silence, yes } from './judge.js';
 
 /** What differs where a cluster takes over the data of another one: whose it is, that it is cut off from it, and certificates and passwords of before. */
-
-const pure = (title: string, host: string, judge: GateCheck['question']['judge']): GateCheck => ({
-  title,
-  host,
-  question: { ask: () => [], judge },
-});
 
 const aside = (name: string, context: StepContext): string => `${name}.pre-rejoin-${context.runId}`;
 
@@ -31,7 +25,7 @@ export function notForRehearsal(context: StepContext): string[] {
  * Which cluster the snapshot is of and which one is overwritten. What would be restored on the very hosts it was taken on is refused: nodes
  * of the same names that hold the same cluster are either production, or a rehearsal of before, and nobody can tell which.
  */
-export const whoseCheck = pure(
+export const whoseCheck = factCheck(
   'the snapshot is of another cluster, and this one may be overwritten',
   HERE,
   (_answers, context) => {
@@ -90,7 +84,7 @@ export const isolationCheck = (host: string): GateCheck => ({
 });
 
 /** What acts by itself as soon as the restored cluster starts, on whatever it reaches. */
-export const wakesCheck = pure('what wakes with it can do no harm here: your word', HERE, (_answers, context) => {
+export const wakesCheck = factCheck('what wakes with it can do no harm here: your word', HERE, (_answers, context) => {
   const wakes = provenBackup(context)?.wakes ?? [];
   const more = wakes.length > 12 ? [`and ${wakes.length - 12} more: blackstart verify shows them`] : [];
   return yes(
@@ -101,16 +95,14 @@ export const wakesCheck = pure('what wakes with it can do no harm here: your wor
 });
 
 /** A peer joins with the token it is configured with: its token file is that of the cluster it was in. */
-export const joinTokenCheck = (host: string): GateCheck => ({
-  ...tokenCheck(host),
-  question: {
-    ask: () => [],
-    judge: (answers, context) =>
-      context.facts(host).service !== undefined && context.facts(host).service?.tokenHash === undefined
-        ? failed(['no token is configured, and its token file is of the cluster it was in: set that of the backup'])
-        : tokenCheck(host).question.judge(answers, context),
-  },
-});
+export const joinTokenCheck = (host: string): GateCheck => {
+  const check = tokenCheck(host);
+  return factCheck(check.title, host, (answers, context) =>
+    context.facts(host).service !== undefined && context.facts(host).service?.tokenHash === undefined
+      ? failed(['no token is configured, and its token file is of the cluster it was in: set that of the backup'])
+      : check.question.judge(answers, context),
+  );
+};
 
 /** With `tls` and `cred` gone K3s writes them from what it learns when it joins; those of another cluster keep it out (facts 1.10, #5714). */
 export const asideIdentity: Step = {

@@ -1,6 +1,7 @@
 import type { Answer } from '../../src/incident/command.js';
 import type { JsonObject } from '../../src/incident/json.js';
 import type { Judgement } from '../../src/incident/step.js';
+import type { UnitState } from '../../src/k3s/systemd.js';
 
 /** Small words for the judges of the steps. */
 
@@ -21,6 +22,13 @@ export const failed = (evidence: string[], more: Partial<Judgement> = {}): Judge
   evidence,
   ...more,
 });
+
+/** Tries after which a K3s that was started for the first time is no longer waited for. */
+const LOOPS = 5;
+
+/** A K3s that starts and dies over and over, as a failure; undefined where it does not. */
+export const looping = (unit: UnitState, more: Partial<Judgement>): Judgement | undefined =>
+  unit.restarts < LOOPS ? undefined : failed([`crash loop: restarted ${unit.restarts} times`], more);
 
 /** The first answer nobody gave, as a judgement; undefined when all were given. */
 export function silence(answers: readonly Answer[]): Judgement | undefined {

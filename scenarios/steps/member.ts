@@ -5,7 +5,7 @@ import { etcdHealth, kubectl, members, showUnit } from '../../src/k3s/ask.js';
 import { healthReason, type Member, parseHttp, parseMembers, parseNodes } from '../../src/k3s/health.js';
 import { parseUnit } from '../../src/k3s/systemd.js';
 import { k3sTools, nodeNameOf, pathsOf } from './hosts.js';
-import { at, failed, minutes, no, seconds, silence, yes } from './judge.js';
+import { at, failed, looping, minutes, no, seconds, silence, yes } from './judge.js';
 import { startedAgain } from './stop.js';
 
 /** One member of a cluster that has quorum: whether it may be taken out, taking it out, and its way back. */
@@ -180,16 +180,15 @@ const memberHealthy: Question = {
     const quiet = silence(answers);
     if (quiet !== undefined) return quiet;
     const unit = parseUnit(at(answers, 0).stdout);
-    if (unit.restarts >= 5) {
-      return failed([`crash loop: restarted ${unit.restarts} times`], {
-        left: 'the rest of the cluster works; this server starts and dies again',
-        next:
-          wayOf(context) === 'start'
-            ? 'Read its journal. If its data is damaged, stop this run and begin Single server again with the way "rejoin".'
-            : 'Read its journal. Retry after the cause is gone.',
-        lookup: ['17', '19', '21', '26', '28', '40'],
-      });
-    }
+    const loop = looping(unit, {
+      left: 'the rest of the cluster works; this server starts and dies again',
+      next:
+        wayOf(context) === 'start'
+          ? 'Read its journal. If its data is damaged, stop this run and begin Single server again with the way "rejoin".'
+          : 'Read its journal. Retry after the cause is gone.',
+      lookup: ['17', '19', '21', '26', '28', '40'],
+    });
+    if (loop !== undefined) return loop;
     const health = parseHttp(at(answers, 1).stdout);
     const name = nodeNameOf(context, context.host);
     const own = membersOf(parseMembers(parseHttp(at(answers, 2).stdout).body) ?? [], name);

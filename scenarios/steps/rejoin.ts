@@ -6,7 +6,7 @@ import { parseHttp, parseMembers, parseNodes, serverUrl, urlHost } from '../../s
 import { parseEntries } from '../../src/k3s/listing.js';
 import { parseUnit } from '../../src/k3s/systemd.js';
 import { k3sTools, nodeAddress, nodeNameOf, pathsOf } from './hosts.js';
-import { at, failed, minutes, no, seconds, silence, yes } from './judge.js';
+import { at, failed, looping, minutes, no, seconds, silence, yes } from './judge.js';
 import { lift, startedAgain } from './stop.js';
 
 const asideName = (context: StepContext): string => `etcd.pre-rejoin-${context.runId}`;
@@ -114,13 +114,12 @@ const isVoter: Question = {
     if (quiet !== undefined) return quiet;
     const found = parseMembers(parseHttp(at(answers, 0).stdout).body);
     const unit = parseUnit(at(answers, 1).stdout);
-    if (unit.restarts >= 5) {
-      return failed([`crash loop: restarted ${unit.restarts} times`], {
-        left: 'the restored server runs; this peer starts and dies again',
-        next: 'Read its journal. Retry after the cause is gone; the cluster works without this peer.',
-        lookup: ['19', '21', '26', '28', '40'],
-      });
-    }
+    const loop = looping(unit, {
+      left: 'the restored server runs; this peer starts and dies again',
+      next: 'Read its journal. Retry after the cause is gone; the cluster works without this peer.',
+      lookup: ['19', '21', '26', '28', '40'],
+    });
+    if (loop !== undefined) return loop;
     if (found === undefined) return no('the restored server does not tell its members yet');
     const own = found.find((member) => member.name.startsWith(`${nodeNameOf(context, context.host)}-`));
     if (own === undefined) return no(`not a member yet, ${found.length} known`);

@@ -1,5 +1,6 @@
 import { act, type Command, look, once, type PutCommand } from '../../src/incident/command.js';
 import type { Judgement, Question, Step, StepContext } from '../../src/incident/step.js';
+import { minute } from '../../src/incident/times.js';
 import { listDirectory, statFile } from '../../src/k3s/ask.js';
 import { type AsideData, asideData, parseEntries } from '../../src/k3s/listing.js';
 import { explainResetFailure, RESET_STAGES } from '../../src/k3s/messages.js';
@@ -106,8 +107,7 @@ const resetDone = (id: string): Question => ({
 });
 
 /** A database moved aside with the time it carries in its name. */
-const seenAs = ({ name, time }: AsideData): string =>
-  `${name} (${new Date(time * 1000).toISOString().slice(0, 16).replace('T', ' ')}Z)`;
+const seenAs = ({ name, time }: AsideData): string => `${name} (${minute(time * 1000)})`;
 
 function resetFailed(
   exit: number | undefined,

@@ -2,6 +2,7 @@ import { namesOf } from '../../src/incident/cluster.js';
 import type { TaskCommand } from '../../src/incident/command.js';
 import type { JsonObject } from '../../src/incident/json.js';
 import { type GateCheck, HERE, type Judgement, type Step, type StepContext } from '../../src/incident/step.js';
+import { second } from '../../src/incident/times.js';
 import { fetchInput, type ProvenBackup } from './fetch.js';
 import { pathsOf, serversIn } from './hosts.js';
 import { at, bytes, failed, minutes, no, seconds, yes } from './judge.js';
@@ -79,12 +80,11 @@ export const readSurvivor: Step = {
 };
 
 const number = (value: number): string => value.toLocaleString('en');
-const stamp = (time: number): string => `${new Date(time * 1000).toISOString().slice(0, 19).replace('T', ' ')}Z`;
 
 /** One server's data in a line. */
 export function describe(survivor: Survivor): string {
   if (!survivor.intact) return `damaged: ${survivor.problems[0] ?? 'its structure is not whole'}`;
-  const written = survivor.written === null ? '' : `, written ${stamp(survivor.written)}`;
+  const written = survivor.written === null ? '' : `, written ${second(survivor.written * 1000)}`;
   const beyond = survivor.beyond === null ? ' (its log was not read)' : '';
   return `sound, revision ${number(survivor.revision)}, raft index ${number(survivor.index)} of term ${survivor.term}${beyond}, ${bytes(survivor.bytes)}${written}`;
 }
@@ -127,19 +127,24 @@ function noMajority(context: StepContext): Judgement {
   );
 }
 
-export const checkMajority: Step = {
-  id: 'no-majority',
-  title: 'A reset is really needed',
-  runbook: 'Scenario 2: quorum is lost',
+/** What all servers that were read have to say together, looked at again until the reset has begun. */
+const judgedTogether = {
   effect: 'observe',
-  why: 'When a majority is here with sound data after all, starting them loses nothing; a reset would throw the others out.',
-  done: { ask: () => [], judge: (_answers, context) => noMajority(context) },
   holdsUntil: ['reset-membership'],
   judgesAll: true,
   pollMs: 1000,
   expectMs: seconds(1),
   withinMs: minutes(1),
   undo: { none: 'it only looks' },
+} as const satisfies Partial<Step>;
+
+export const checkMajority: Step = {
+  ...judgedTogether,
+  id: 'no-majority',
+  title: 'A reset is really needed',
+  runbook: 'Scenario 2: quorum is lost',
+  why: 'When a majority is here with sound data after all, starting them loses nothing; a reset would throw the others out.',
+  done: { ask: () => [], judge: (_answers, context) => noMajority(context) },
   lookup: ['2'],
   skippable:
     'Only where it is known that these servers cannot form a quorum together, for instance because they cannot reach each other.',
@@ -174,19 +179,13 @@ function chosenIsSound(context: StepContext): Judgement {
 }
 
 export const rankSurvivors: Step = {
+  ...judgedTogether,
   id: 'rank',
   title: 'The best data is chosen',
   runbook: 'Scenario 2, step 2: use the surviving server with intact etcd data as the restore base',
-  effect: 'observe',
   why: 'Whatever a server has beyond the chosen one is gone after the reset.',
   dependsOn: ['primary'],
   done: { ask: () => [], judge: (_answers, context) => chosenIsSound(context) },
-  holdsUntil: ['reset-membership'],
-  judgesAll: true,
-  pollMs: 1000,
-  expectMs: seconds(1),
-  withinMs: minutes(1),
-  undo: { none: 'it only looks' },
   lookup: [],
 };
 
@@ -211,10 +210,13 @@ export const newestBackup: Step = {
         return yes([`not compared: ${answer.stderr.trim() || answer.stdout.trim() || 'no answer'}`]);
       const { name, revision, takenAt, identity } = JSON.parse(answer.stdout) as ProvenBackup;
       if (identity === 'another-cluster') return yes([`not compared: ${name} is of another cluster`]);
-      return yes([`${name}: revision ${number(revision)}${takenAt === null ? '' : `, taken ${stamp(takenAt)}`}`], {
-        name,
-        revision,
-      });
+      return yes(
+        [`${name}: revision ${number(revision)}${takenAt === null ? '' : `, taken ${second(takenAt * 1000)}`}`],
+        {
+          name,
+          revision,
+        },
+      );
     },
   },
   pollMs: 500,
@@ -246,19 +248,13 @@ function backupIsOlder(context: StepContext): Judgement {
 }
 
 export const compareBackup: Step = {
+  ...judgedTogether,
   id: 'compare-backup',
   title: 'It holds more than the newest backup',
   runbook: 'Scenario 2 or scenario 3: whichever loses less',
-  effect: 'observe',
   why: 'Revisions count every change the cluster ever made; the higher one has seen more.',
   dependsOn: ['primary', 'snapshot'],
   done: { ask: () => [], judge: (_answers, context) => backupIsOlder(context) },
-  holdsUntil: ['reset-membership'],
-  judgesAll: true,
-  pollMs: 1000,
-  expectMs: seconds(1),
-  withinMs: minutes(1),
-  undo: { none: 'it only looks' },
   lookup: [],
   skippable: 'Only where what the backup holds beyond it is known to be worthless.',
 };

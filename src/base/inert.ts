@@ -8,6 +8,12 @@ const ESCAPES =
   /\u001b\[[0-?]*[ -/]*[@-~]?|\u001b[\]PX^_][^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]?|\u009b[0-?]*[ -/]*[@-~]?/g;
 // C0 without tab and newline, DEL, C1, bidirectional controls, zero-width and line separators, BOM.
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+/** Whether there is anything of both at all: most text has none. */
+const CONTROL = new RegExp(CONTROLS.source);
+
+/** Nothing that controls a terminal is left; tabs and line ends stay, so that a command's arguments stay as they are. */
+export const withoutControls = (text: string): string =>
+  CONTROL.test(text) ? text.replace(ESCAPES, '').replace(CONTROLS, '') : text;
 
 /** Many lines: keeps newlines, expands tabs to two spaces, drops everything else that controls. */
 export function inertText(text: string): string {

@@ -5,7 +5,7 @@ import type { Intents } from '../incident/intents.js';
 import { findStep } from '../incident/plan.js';
 import { type Cell, cellSpan } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
-import { duration } from '../record/sections.js';
+import { duration } from '../incident/times.js';
 import type { Session } from './session.js';
 
 /** Plays the operator on the practice cluster: the third sender of the same intents. Never on anything else. */

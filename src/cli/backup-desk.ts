@@ -17,6 +17,7 @@ import type { TaskCommand } from '../incident/command.js';
 import type { Offer } from '../incident/event.js';
 import type { Json } from '../incident/json.js';
 import type { Loss } from '../incident/loss.js';
+import { minute } from '../incident/times.js';
 import type { Inventory } from '../inventory/types.js';
 import type { ProgressListener, TasksPort } from '../runner/ports.js';
 import { type NamedToken, type Proof, tokenHash } from '../snapshot/index.js';
@@ -139,10 +140,7 @@ export class BackupDesk implements TasksPort {
     const from = opened ? this.#opened : this.#listing.backups;
     const next = nextBest(from, this.#refused);
     if (next === undefined) return undefined;
-    const taken =
-      next.takenAt === undefined
-        ? ''
-        : `, taken ${new Date(next.takenAt).toISOString().slice(0, 16).replace('T', ' ')}Z`;
+    const taken = next.takenAt === undefined ? '' : `, taken ${minute(next.takenAt)}`;
     return {
       key: 'snapshot',
       value: next.id,

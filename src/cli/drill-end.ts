@@ -1,6 +1,6 @@
 import { scoreOf, scoreText } from '../incident/score.js';
+import { duration, minute } from '../incident/times.js';
 import { readRun } from '../record/runs.js';
-import { duration } from '../record/sections.js';
 import { DrillBook, type DrillEntry, drillEntry, type PlayedWith } from './drill-book.js';
 
 /** Keeps a drill in the book and says how it went beside earlier ones. Empty where nothing was begun. */
@@ -36,7 +36,7 @@ export function drillChart(entries: readonly DrillEntry[]): string[] {
       one.real === true ? 'real hosts' : '',
       ...one.faults,
     ].filter((text) => text !== '');
-    return `${new Date(one.at).toISOString().slice(0, 16).replace('T', ' ')}  ${duration(one.seconds * 1000).padStart(9)}  ${bar.padEnd(BAR)} ${how.join(', ')}`.trimEnd();
+    return `${minute(one.at).slice(0, -1)}  ${duration(one.seconds * 1000).padStart(9)}  ${bar.padEnd(BAR)} ${how.join(', ')}`.trimEnd();
   });
 }
 

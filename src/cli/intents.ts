@@ -73,7 +73,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
             .then(() => session.looks.at(host))
             .catch(() => undefined),
       ),
-    listBackups: () => refusing(() => void session.listBackups()),
+    listBackups: () => refusing(() => void session.catalogue.read()),
     giveSecret: (id, text) => session.asking.answer(id, text),
     writeReport: () => writeReport(session),
     lookup: lookUp,

@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.js';
-import { type Holder, holderText, isStale, silence, clock as when } from '../incident/acting.js';
+import { type Holder, holderText, isoClock, isStale, silence } from '../incident/acting.js';
 import type { AnyEvent } from '../incident/event.js';
 import { foldAll } from '../incident/fold.js';
 import { journalDir, pieceName } from '../papers/places.js';
 import { type PapersHost, rowsOf, seeLock } from '../papers/read.js';
 import type { Site } from '../papers/site.js';
 import type { Claimant } from '../record/claim.js';
+import { eventsOf } from '../record/record.js';
 import { recordPath, rowsAfter } from '../record/runs.js';
 import type { Runner } from '../runner/runner.js';
 
@@ -67,7 +68,7 @@ export class Lookout {
       if (runner.observing === undefined)
         runner.observe(`${holderText(holder)} acts on this cluster. This console only looks.`);
       this.#followed = holder;
-      says(`${holder.operator} on ${holder.machine} acts, since ${when(holder.since)}`);
+      says(`${holder.operator} on ${holder.machine} acts, since ${isoClock(holder.since)}`);
       return this.#follow(holder);
     }
     if (this.#followed !== undefined) {
@@ -104,7 +105,7 @@ export class Lookout {
     const host = servers().find((one) => one.name === holder.on);
     if (host === undefined) return;
     const rows = await rowsOf(host, directory, signal, last === 0 ? '' : pieceName(last)).catch(() => []);
-    this.#show(rows.filter((row) => row.seq > last).map((row) => JSON.parse(row.body) as AnyEvent));
+    this.#show(eventsOf(rows.filter((row) => row.seq > last)));
   }
 
   #show(fresh: readonly AnyEvent[]): void {

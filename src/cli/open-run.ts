@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import { systemClock } from '../base/clock.js';
-import { clock } from '../incident/acting.js';
+import { isoClock } from '../incident/acting.js';
 import type { Cluster } from '../incident/cluster.js';
 import { type Claim, type Claimant, claim, seatOf } from '../record/claim.js';
 import { RunRecord } from '../record/record.js';
@@ -95,7 +95,7 @@ export function openRun(options: OpenRunOptions): OpenedRun {
   const runner = Runner.open(runnerOptions, { type: 'run-opened', runId: run, cluster, mode, ...who });
   if (other === undefined) return { ...opened, runner };
   runner.observe(
-    `${other.operator} acts in another console here, since ${clock(other.since)} (process ${other.pid}). This one only looks.`,
+    `${other.operator} acts in another console here, since ${isoClock(other.since)} (process ${other.pid}). This one only looks.`,
   );
   return { ...opened, runner, other };
 }

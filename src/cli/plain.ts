@@ -17,8 +17,8 @@ import type { Intents, Result } from '../incident/intents.js';
 import { findStep } from '../incident/plan.js';
 import { cellKey, cellSpan, contextOf, isSettled } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
+import { duration } from '../incident/times.js';
 import { verificationSummary } from '../incident/verification.js';
-import { duration } from '../record/sections.js';
 import type { Session } from './session.js';
 
 /** The same run as a dialogue of plain lines: for a screen reader, a serial line, a log. Everything the screen can do is a word here. */

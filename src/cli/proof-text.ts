@@ -1,4 +1,5 @@
 import { inertLine } from '../base/inert.js';
+import { second } from '../incident/times.js';
 import type { Finding, Proof } from '../snapshot/index.js';
 
 /** A proof as lines for a person: the verdict and what speaks against it first, then what is in the file. */
@@ -80,7 +81,7 @@ const inner = (proof: Proof): string =>
 function taken({ takenAt, takenAtFrom }: Proof, now: number): string {
   const time = Date.parse(takenAt ?? '');
   const from = { name: 'by its name', content: 'by the newest object in it', mtime: "by the file's own time" };
-  return `${new Date(time).toISOString().slice(0, 19).replace('T', ' ')}Z, ${ago(now - time)}, ${from[takenAtFrom ?? 'mtime']}`;
+  return `${second(time)}, ${ago(now - time)}, ${from[takenAtFrom ?? 'mtime']}`;
 }
 
 function ago(ms: number): string {

@@ -5,6 +5,7 @@ import type { IncidentState } from '../incident/state.js';
 import { type JournalPlace, type JournalRow, journalsOn, type PapersHost, rowsOf, seeLock } from '../papers/read.js';
 import { whoWrote } from '../papers/site.js';
 import { verifyChain } from '../record/chain.js';
+import { eventsOf } from '../record/record.js';
 import type { Previous } from '../runner/right.js';
 
 /** A run as its journals on the servers tell it. */
@@ -58,7 +59,7 @@ export async function rebuild(servers: readonly PapersHost[], signal: AbortSigna
         (a.place.lock === b.place.lock ? b.rows.length - a.rows.length : last(b.rows).localeCompare(last(a.rows))),
     )[0];
   if (best === undefined) return undefined;
-  const events = best.rows.map((row) => JSON.parse(row.body) as AnyEvent);
+  const events = eventsOf(best.rows);
   const state = foldAll(events);
   if (state === undefined) return undefined;
   const theirs = holder?.run === run ? holder : undefined;

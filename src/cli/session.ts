@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
-import { type Backup, Spool, suggested } from '../backups/index.js';
+import { Spool } from '../backups/index.js';
 import { isApproval } from '../base/approval.js';
 import { systemClock } from '../base/clock.js';
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
@@ -22,8 +22,8 @@ import { addJournal, type ConsoleState, type ConsoleStore, createConsoleStore, n
 import { Acting } from './acting.js';
 import { Asking } from './asking.js';
 import { BackupDesk } from './backup-desk.js';
-import type { Listing } from './backup-sources.js';
 import { Before } from './before.js';
+import { Catalogue } from './catalogue.js';
 import { clusterOf } from './cluster-of.js';
 import { DataReads } from './data-reads.js';
 import { DrillBook } from './drill-book.js';
@@ -43,7 +43,7 @@ import { entriesFor, matchSymptoms } from './symptoms.js';
 import { tasksOf } from './tasks.js';
 import { findTokens } from './tokens.js';
 import { verifiable, verifyCluster } from './verification.js';
-import { backupsView, type checklistView, maintenanceView, suggestPrimary } from './views.js';
+import { type checklistView, maintenanceView, suggestPrimary } from './views.js';
 
 export interface SessionOptions {
   readonly inventory: Inventory;
@@ -58,8 +58,6 @@ export interface SessionOptions {
   readonly takenOver?: Previous;
 }
 
-const RELIST_MS = 300_000;
-
 /**
  * One incident, wired together: hosts, record, runner, probes, journals and the store they all write to.
  * The only place where concrete parts meet; it decides nothing.
@@ -71,6 +69,7 @@ export class Session {
   readonly runner: Runner;
   readonly record: RunRecord;
   readonly desk: BackupDesk;
+  readonly catalogue: Catalogue;
   readonly cluster: Cluster;
   readonly recordFile: string;
   readonly inventoryFile: string;
@@ -88,8 +87,6 @@ export class Session {
   readonly #port: HostsPort;
   readonly #maintenance: Maintenance;
   readonly #journals: JournalSpool;
-  #backups: readonly Backup[] | undefined;
-  #listedAt: number | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -145,9 +142,19 @@ export class Session {
       runner: () => this.runner,
       record: () => this.record,
       alsoMissing: () => this.sudo.refuses,
-      newestBackup: () => suggested(this.#backups ?? [])?.takenAt ?? undefined,
+      newestBackup: () => this.catalogue.newest?.takenAt ?? undefined,
       estimates: remembered((scenario) => new DrillBook(options.state).estimates(scenario)),
       checklistSeen: () => this.checklistSeen(),
+    });
+    this.catalogue = new Catalogue({
+      store: this.store,
+      desk: this.desk,
+      signal: this.#abort.signal,
+      begun: () => this.runner.state.begun,
+      changed: () => {
+        this.#showMaintenance();
+        this.refresh.soon();
+      },
     });
     this.#maintenance = new Maintenance(options.state, inventory);
     this.#port = hostsPort({
@@ -204,44 +211,7 @@ export class Session {
 
   /** Runs until `close`: probes, journals, catalogue, the clock of the screen. */
   start(): void {
-    this.#work.push(
-      this.looks.watch(),
-      this.listBackups(),
-      this.#relist(),
-      this.#tick(),
-      this.#acting.run(this.#other),
-    );
-    this.refresh.soon();
-  }
-
-  /** Until the plan begins the catalogue is read again now and then, without a word: the checklist must not rest on an old look. */
-  async #relist(): Promise<void> {
-    const { signal } = this.#abort;
-    while (!signal.aborted && !this.runner.state.begun) {
-      await systemClock.sleep(RELIST_MS, signal).catch(() => undefined);
-      if (!signal.aborted && !this.runner.state.begun) await this.listBackups(true);
-    }
-  }
-
-  /** Reads the catalogue into the store; `quietly` leaves what is shown until the new one is there. */
-  async listBackups(quietly = false): Promise<void> {
-    if (!quietly) this.store.setState({ backups: { state: 'loading' } });
-    try {
-      // What bucket and folder hold is shown while servers may still be silent.
-      this.#show(await this.desk.list(this.#abort.signal, { onOutside: (listing) => this.#show(listing) }));
-    } catch (error) {
-      if (this.#abort.signal.aborted) return;
-      const problem = toProblem(error);
-      this.store.setState({ backups: { state: 'failed', what: problem.what, next: problem.next } });
-    }
-    this.refresh.soon();
-  }
-
-  #show({ backups, remarks }: Listing): void {
-    this.#backups = backups;
-    this.#listedAt = systemClock.now();
-    this.#showMaintenance();
-    this.store.setState({ backups: backupsView(backups, systemClock.now(), remarks) });
+    this.#work.push(this.looks.watch(), this.catalogue.watch(), this.#tick(), this.#acting.run(this.#other));
     this.refresh.soon();
   }
 
@@ -256,7 +226,7 @@ export class Session {
     const free = choices.primary === undefined || choices.suggested?.includes('primary') === true;
     if (primary !== undefined && free) this.runner.choose('primary', primary);
     if (scenario === undefined || scenario.backup === 'unused') return;
-    const newest = suggested(this.#backups ?? [])?.id;
+    const newest = this.catalogue.newest?.id;
     if (choices.snapshot === undefined && newest !== undefined) this.runner.choose('snapshot', newest);
   }
 
@@ -279,7 +249,7 @@ export class Session {
   /** A practice cluster is a new one each time: nothing of it is maintained. */
   #showMaintenance(): void {
     if (this.#options.inventory.drill) return;
-    const rows = this.#maintenance.statuses(this.#backups, systemClock.now());
+    const rows = this.#maintenance.statuses(this.catalogue.backups, systemClock.now());
     this.store.setState({ maintenance: maintenanceView(rows) });
   }
 
@@ -312,8 +282,8 @@ export class Session {
       state: this.runner.state,
       context: contextOf(this.runner.state, HERE, 1, true),
       needed: this.runner.scenario?.checklist,
-      backups: this.#backups?.length,
-      listedAt: this.#listedAt,
+      backups: this.catalogue.backups?.length,
+      listedAt: this.catalogue.listedAt,
       lookedAt: Object.fromEntries(Object.entries(live).map(([name, one]) => [name, one.seenAt])),
       documented: this.before.documented,
       copies: this.before.copies,

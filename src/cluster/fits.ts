@@ -1,3 +1,4 @@
+import { minute } from '../incident/times.js';
 import type { ClusterState, ScenarioId } from './triage.js';
 
 /** What speaks against a scenario in a state of the cluster, and what it would lose. Pure. */
@@ -57,5 +58,5 @@ export function loses(scenario: string, newestBackup: number | undefined, now: n
   if (newestBackup === undefined) return 'what was written since the backup';
   const minutes = Math.max(0, Math.round((now - newestBackup) / 60_000));
   const span = minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-  return `${span} of writes: the newest backup is of ${new Date(newestBackup).toISOString().slice(0, 16).replace('T', ' ')}Z`;
+  return `${span} of writes: the newest backup is of ${minute(newestBackup)}`;
 }

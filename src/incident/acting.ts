@@ -31,10 +31,10 @@ export interface Without {
 
 /** `alice on laptop (run 20261122-0314-7f3a, since 03:14:07Z)`. */
 export const holderText = (holder: Holder): string =>
-  `${holder.operator} on ${holder.machine} (run ${holder.run}, since ${clock(holder.since)})`;
+  `${holder.operator} on ${holder.machine} (run ${holder.run}, since ${isoClock(holder.since)})`;
 
-/** `03:14:07Z`. */
-export const clock = (iso: string): string => (iso.length >= 19 ? `${iso.slice(11, 19)}Z` : iso);
+/** `03:14:07Z` of an ISO 8601 time; what is none stays as it is. */
+export const isoClock = (iso: string): string => (iso.length >= 19 ? `${iso.slice(11, 19)}Z` : iso);
 
 /** `40 s`, `7 m`, `3 h`: how long something has been silent. */
 export function silence(seconds: number): string {

@@ -246,8 +246,7 @@ function undoneCell(state: IncidentState, event: Typed<'step-ended'>): IncidentS
   return cell === undefined ? state : { ...state, cells: { ...state.cells, [key]: { ...cell, status: 'undone' } } };
 }
 
-function changeCell(before: Cell, event: CellEvent, at: number): Cell {
-  const cell = before;
+function changeCell(cell: Cell, event: CellEvent, at: number): Cell {
   switch (event.type) {
     case 'step-begun':
       return {
@@ -271,11 +270,11 @@ function changeCell(before: Cell, event: CellEvent, at: number): Cell {
     case 'announced':
       return { ...cell, announced: { index: event.index, command: event.command, at } };
     case 'sent': {
-      const { announced: _announced, ...cell } = before;
+      const { announced: _announced, ...rest } = cell;
       const sent: SentCommand = { index: event.index, command: event.command, at };
       const others = cell.sent.filter((one) => one.index !== event.index);
       // Time spent before a gate is not the step's: its deadline counts from what was sent last.
-      return { ...cell, status: 'running', sent: [...others, sent], deadlineFrom: at };
+      return { ...rest, status: 'running', sent: [...others, sent], deadlineFrom: at };
     }
     case 'returned':
       return {

@@ -1,7 +1,8 @@
-import { clock, type Holder, holderText, silence } from './acting.js';
+import { type Holder, holderText, silence } from './acting.js';
 import { findStep, isOver, planOf } from './plan.js';
 import { type Cell, cellKey, gateOpen, type IncidentState, isSettled } from './state.js';
 import { HERE, type Scenario, type Step } from './step.js';
+import { clock, minute } from './times.js';
 
 /** What the next person must know, on one screen: how it stands, what is in doubt, what is decided next, what must not be done. */
 export interface Handover {
@@ -25,17 +26,17 @@ function stateLines(scenario: Scenario | undefined, state: IncidentState, holder
   const over = steps.filter((step) => step.hosts.every(isOver)).length;
   const { primary, snapshot } = state.choices;
   return [
-    `run ${state.runId} on ${state.cluster.name}, opened ${new Date(state.openedAt).toISOString().slice(0, 16).replace('T', ' ')}Z`,
+    `run ${state.runId} on ${state.cluster.name}, opened ${minute(state.openedAt)}`,
     holder === undefined
       ? `acts: ${state.operator} on ${state.machine}`
       : `acts: ${holderText(holder)}, last sign of life ${silence(holder.silentFor)} ago`,
     scenario === undefined ? 'no scenario is chosen' : `${scenario.title}: ${over} of ${steps.length} steps are over`,
-    ...(state.undoing === undefined ? [] : [`being undone since ${at(state.undoing.at)}: ${state.undoing.reason}`]),
+    ...(state.undoing === undefined ? [] : [`being undone since ${clock(state.undoing.at)}: ${state.undoing.reason}`]),
     ...(primary === undefined ? [] : [`restored on ${primary}${snapshot === undefined ? '' : ` from ${snapshot}`}`]),
     ...(state.paused ? ['paused: nothing new starts'] : []),
     ...(state.ended === undefined
       ? []
-      : [`ended ${at(state.ended.at)}: ${state.ended.outcome}. ${state.ended.summary}`]),
+      : [`ended ${clock(state.ended.at)}: ${state.ended.outcome}. ${state.ended.summary}`]),
     ...Object.entries(state.attested).map(
       ([host, one]) => `${host} is ${one.as === 'off' ? 'off' : 'left out'}: ${one.words}`,
     ),
@@ -110,7 +111,6 @@ function titleOf(scenario: Scenario | undefined, cell: Cell): string {
 }
 
 const namesOf = (hosts: readonly string[]): string => hosts.map((host) => (host === HERE ? 'here' : host)).join(', ');
-const at = (time: number): string => clock(new Date(time).toISOString());
 
 /** As plain lines, for paper and for a dialogue of lines. */
 export function handoverText(handover: Handover): string[] {

@@ -2,6 +2,7 @@ import { namesOf } from './cluster.js';
 import { type Loss, lossLines, lossText } from './loss.js';
 import { cellKey, contextOf, type IncidentState, isSettled } from './state.js';
 import { HERE } from './step.js';
+import { stamp } from './times.js';
 
 export interface RestoreSummary {
   readonly lost: readonly string[];
@@ -67,5 +68,3 @@ function toleranceOf(state: IncidentState): string {
   if (failures === 0) return `${voters} of ${total} servers vote: recovered, tolerates no failure`;
   return `${voters} of ${total} servers vote: tolerates ${failures} failure${failures === 1 ? '' : 's'}`;
 }
-
-const stamp = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');

@@ -1,7 +1,6 @@
 import { inertLine } from '../base/inert.js';
 import type { Holder } from '../incident/acting.js';
 import type { Host } from '../remote/host.js';
-import { LOCK_DIR } from './places.js';
 import { listJournals, readJournal, readLock } from './script.js';
 
 /** Reading locks and journals on servers. Looks only, and believes nothing that does not hold together. */
@@ -138,5 +137,3 @@ export async function rowsOf(
   });
   return parseJournal(stdout);
 }
-
-export { LOCK_DIR };

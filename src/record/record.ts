@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import type { Clock } from '../base/clock.js';
+import { withoutControls } from '../base/inert.js';
 import type { AnyEvent, IncidentEvent, Payload } from '../incident/event.js';
 import { CHAIN_START, linkHash, type Row, verifyChain } from './chain.js';
 import { type Db, openForWriting, writeRows } from './database.js';
@@ -137,9 +138,15 @@ export function eventsOf(rows: readonly Row[]): AnyEvent[] {
   });
 }
 
+/**
+ * Rows may have lain on a server where others can write: what would control a terminal is dropped here, once, for everybody who shows, replays or
+ * goes on with them. What we record ourselves holds none. The hashes are over the text as it lies there.
+ */
 function parsed(body: string): AnyEvent | undefined {
   try {
-    const event = JSON.parse(body) as Partial<AnyEvent> | null;
+    const event = JSON.parse(body, (_key, value: unknown) =>
+      typeof value === 'string' ? withoutControls(value) : value,
+    ) as Partial<AnyEvent> | null;
     const whole = typeof event?.type === 'string' && typeof event.seq === 'number' && typeof event.at === 'string';
     return whole ? (event as AnyEvent) : undefined;
   } catch {

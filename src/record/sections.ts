@@ -3,6 +3,7 @@ import type { HostFacts } from '../incident/facts.js';
 import { type PlannedPhase, planOf } from '../incident/plan.js';
 import { cellSpan, type IncidentState } from '../incident/state.js';
 import { HERE, type Scenario } from '../incident/step.js';
+import { clock, duration, stamp } from '../incident/times.js';
 import { verificationSummary } from '../incident/verification.js';
 
 /** What a report says, apart from how it is written: the same for Markdown and HTML. */
@@ -228,15 +229,3 @@ const commandRows = (state: IncidentState): Row[] =>
   }));
 
 export const place = (host: string): string => (host === HERE ? 'here' : host);
-
-export const stamp = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
-export const clock = (time: number): string => stamp(time).slice(11);
-
-/** `1 h 14 m`, `2 m 05 s`, `9.3 s`. */
-export function duration(ms: number): string {
-  const seconds = ms / 1000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 3600) return `${Math.floor(whole / 60)} m ${String(whole % 60).padStart(2, '0')} s`;
-  return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} m`;
-}

@@ -1,5 +1,5 @@
+import { clock, duration } from '../incident/times.js';
 import { type Html, html } from './html.js';
-import { clock, duration } from './sections.js';
 import type { Bar, Mark, Timeline } from './timeline.js';
 
 /** The timeline as one inline picture: hosts as rows, steps as bars, gates as marks, failures red. Shapes differ as colours do. */

@@ -1,7 +1,8 @@
 import type { AnyEvent, IncidentEvent, Outcome } from '../incident/event.js';
 import { findStep } from '../incident/plan.js';
 import { HERE, type Scenario } from '../incident/step.js';
-import { clock, duration, place } from './sections.js';
+import { clock, duration } from '../incident/times.js';
+import { place } from './sections.js';
 
 /** What happened when, host by host, as the events tell it: every attempt counts, also one that was tried again. Pure. */
 

@@ -1,7 +1,7 @@
 import {
-  clock,
   type Holder,
   holderText,
+  isoClock,
   isStale,
   type Readiness,
   type RightPort,
@@ -56,7 +56,7 @@ export class Right {
     if (port === undefined || this.#ours) return { kind: 'ours' };
     const taken = await port.take();
     if (taken.kind === 'elsewhere') {
-      const when = taken.lastSign === '' ? '' : `, last at ${clock(taken.lastSign)}`;
+      const when = taken.lastSign === '' ? '' : `, last at ${isoClock(taken.lastSign)}`;
       return this.#refuse(
         `${taken.operator} on ${taken.machine} has gone on with this run${when}. This console only looks. To go on yourself: blackstart take-over.`,
       );
@@ -159,7 +159,7 @@ function factText(by: Previous | Holder): string {
   const sign =
     by.lastSign === ''
       ? 'last sign of life unknown'
-      : `last sign of life ${by.lastSign.slice(0, 10)} ${clock(by.lastSign)}`;
+      : `last sign of life ${by.lastSign.slice(0, 10)} ${isoClock(by.lastSign)}`;
   const alive = 'silentFor' in by && !isStale(by);
   return `${by.operator} on ${by.machine}, run ${by.run}, ${alive ? 'at work just now' : sign}`;
 }

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
+import { startPractice } from '../support/practice-process.js';
 
 const built = (path: string): string => fileURLToPath(new URL(`../../dist/src/${path}`, import.meta.url));
 
-const ends: (() => void)[] = [];
-afterAll(() => {
-  for (const end of ends.splice(0).reverse()) end();
+const ends: (() => Promise<void> | void)[] = [];
+afterAll(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
 });
 
 /** A folder that is removed at the end of the file's tests. */
@@ -31,24 +32,15 @@ const running = new Map<string, Promise<Practice>>();
 /** A practice cluster in a process of its own, as a drill starts it; one for all tests of a file that want the same and only look. */
 export function practice(...faults: string[]): Promise<Practice> {
   const key = faults.join();
-  const known = running.get(key) ?? startPractice(faults);
+  const known = running.get(key) ?? started(faults);
   running.set(key, known);
   return known;
 }
 
-async function startPractice(faults: readonly string[]): Promise<Practice> {
+async function started(faults: readonly string[]): Promise<Practice> {
   const directory = folder();
-  const args = [built('practice/main.js'), '--dir', directory, ...faults.flatMap((fault) => ['--fault', fault])];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  ends.push(() => child.kill());
-  const inventory = await new Promise<string>((resolve, reject) => {
-    let said = '';
-    child.once('exit', (code) => reject(new Error(`the practice cluster ended with ${code}`)));
-    child.stdout.on('data', (data: Buffer) => {
-      said += data.toString();
-      if (said.includes('\n')) resolve((JSON.parse(said) as { inventory: string }).inventory);
-    });
-  });
+  const { inventory, stop } = await startPractice(directory, ...faults.flatMap((fault) => ['--fault', fault]));
+  ends.push(stop);
   return {
     folder: directory,
     inventory,

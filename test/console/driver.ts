@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type IPty, spawn } from '@lydell/node-pty';
 import headless from '@xterm/headless';
+import { afterEach } from 'vitest';
+import { startPractice } from '../support/practice-process.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const BLACKSTART = join(ROOT, 'bin/blackstart');
+export const BLACKSTART = join(ROOT, 'bin/blackstart');
 
 export const KEYS = {
   enter: '\r',
@@ -22,10 +24,33 @@ export interface Size {
   readonly rows: number;
 }
 
-/** A folder for the records of one test. */
-export function stateFolder(): { path: string; remove(): void } {
+const ends: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** A folder that is removed at the end of the test. */
+export function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'blackstart-console-'));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  ends.push(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** A practice cluster in a process of its own until the end of the test; the path of its inventory. */
+export async function practice(speed: number): Promise<string> {
+  const { inventory, stop } = await startPractice(join(folder(), 'cluster'), '--speed', String(speed));
+  ends.push(stop);
+  return inventory;
+}
+
+/** Starts `blackstart …` in a terminal, until the end of the test. */
+export function sitDown(
+  args: readonly string[],
+  { state = folder(), size }: { state?: string; size?: Size } = {},
+): Person {
+  const person = Person.start(args, state, size);
+  ends.push(() => person.done());
+  return person;
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

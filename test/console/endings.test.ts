@@ -1,54 +1,15 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { listRuns, readRun } from '../../src/record/runs.js';
-import { beginFullRestore, Person, passGate, stateFolder } from './driver.js';
+import { BLACKSTART, beginFullRestore, folder, passGate, practice, sitDown } from './driver.js';
 
 /** Every way out of the program: it leaves the terminal as it found it, and the cluster as it is. */
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const ends: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-function folder(): string {
-  const state = stateFolder();
-  ends.push(state.remove);
-  return state.path;
-}
-
-function sitDown(args: readonly string[], state: string): Person {
-  const person = Person.start(args, state);
-  ends.push(() => person.done());
-  return person;
-}
-
-/** A practice cluster of its own process, as the one that outlives a console; the path of its inventory. */
-async function practiceCluster(speed: number): Promise<string> {
-  const child = spawn(
-    process.execPath,
-    [join(ROOT, 'dist/src/practice/main.js'), '--dir', join(folder(), 'cluster'), '--speed', String(speed)],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  ends.push(async () => {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  });
-  let said = '';
-  for await (const data of child.stdout) {
-    said += String(data);
-    if (said.includes('\n')) break;
-  }
-  return (JSON.parse(said) as { inventory: string }).inventory;
-}
-
 test('killed in the middle of the restore, started again: it goes on, asks anew, and the reset has run once', async () => {
-  const inventory = await practiceCluster(10);
+  const inventory = await practice(10);
   const state = folder();
-  const first = sitDown(['--inventory', inventory], state);
+  const first = sitDown(['--inventory', inventory], { state });
   await beginFullRestore(first);
   await passGate(first);
   await first.waitFor('GATE WAITS');
@@ -57,7 +18,7 @@ test('killed in the middle of the restore, started again: it goes on, asks anew,
   await first.waitFor('RUNNING');
   first.signal('SIGKILL');
   await first.ends();
-  const second = sitDown(['--inventory', inventory], state);
+  const second = sitDown(['--inventory', inventory], { state });
   await second.waitFor(/goes on/);
   for (;;) {
     await second.waitFor(() => second.sees('GATE WAITS') || second.sees('RECOVERED') || second.sees('IN DOUBT'));
@@ -87,7 +48,7 @@ describe('a signal', () => {
   ] as const)(
     '%s leaves the terminal as it was and says %i',
     async (name, code) => {
-      const person = sitDown(['drill', '--speed', '20'], folder());
+      const person = sitDown(['drill', '--speed', '20']);
       await person.waitFor('Full restore');
       expect(person.onAlternateScreen).toBe(true);
       person.signal(name);
@@ -100,7 +61,7 @@ describe('a signal', () => {
 });
 
 test('q asks first, esc stays, y leaves', async () => {
-  const person = sitDown(['drill', '--speed', '20'], folder());
+  const person = sitDown(['drill', '--speed', '20']);
   await person.waitFor('Full restore');
   await person.pressUntil('q', 'Leave?');
   await person.pressUntil('esc', () => !person.sees('Leave?'));
@@ -113,7 +74,7 @@ test('q asks first, esc stays, y leaves', async () => {
 describe('without what it needs', () => {
   function said(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
     const state = folder();
-    return spawnSync(join(ROOT, 'bin/blackstart'), args, {
+    return spawnSync(BLACKSTART, args, {
       cwd: state,
       encoding: 'utf8',
       env: { ...process.env, XDG_STATE_HOME: state, XDG_CONFIG_HOME: state, HOME: state },
@@ -129,7 +90,7 @@ describe('without what it needs', () => {
   });
 
   test('no inventory: says where it looked and what to do, exit 2', async () => {
-    const person = sitDown([], folder());
+    const person = sitDown([]);
     expect(await person.ends()).toMatchObject({ code: 2 });
     expect(person.screen()).toMatch(/inventory|cluster\.yaml/);
     expect(person.onAlternateScreen).toBe(false);

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readRun } from '../../src/record/runs.js';
-import { stateFolder } from './driver.js';
+import { folder, practice } from './driver.js';
 
 /**
  * The real program is killed with SIGKILL at seeded moments of a run, over real SSH; started again it ends where it would have ended, and no reset
@@ -15,35 +15,6 @@ const SEEDS = Array.from({ length: process.env.BLACKSTART_ALL_KILL_POINTS === '1
 const SPEED = 10;
 /** A run takes about so many lines of what it says. */
 const LINES = 24;
-
-const ends: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-function folder(): string {
-  const state = stateFolder();
-  ends.push(state.remove);
-  return state.path;
-}
-
-async function practice(): Promise<string> {
-  const child = spawn(
-    process.execPath,
-    [join(ROOT, 'dist/src/practice/main.js'), '--dir', join(folder(), 'cluster'), '--speed', String(SPEED)],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  ends.push(async () => {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  });
-  let said = '';
-  for await (const data of child.stdout) {
-    said += String(data);
-    if (said.includes('\n')) break;
-  }
-  return (JSON.parse(said) as { inventory: string }).inventory;
-}
 
 interface Playing {
   readonly child: ChildProcess;
@@ -73,7 +44,7 @@ function play(inventory: string, state: string, killAfter?: number): Playing {
 test.each(SEEDS)(
   'killed at moment %i of a run: it goes on to the same end, and the reset has run once',
   async (seed) => {
-    const inventory = await practice();
+    const inventory = await practice(SPEED);
     const state = folder();
     // Spread over the whole run, the same every time.
     const first = play(inventory, state, 1 + ((seed * 7919) % LINES));

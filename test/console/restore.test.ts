@@ -1,22 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
-import { beginFullRestore, type Person, passGate, Person as Someone, stateFolder } from './driver.js';
+import { expect, test } from 'vitest';
+import { beginFullRestore, folder, type Person, passGate, sitDown } from './driver.js';
 
 /** The whole program in a real terminal, driven by keypresses alone. */
-
-const ends: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-function sitDown(args: readonly string[], size = { columns: 120, rows: 36 }): { person: Person; state: string } {
-  const state = stateFolder();
-  ends.push(state.remove);
-  const person = Someone.start(args, state.path, size);
-  ends.push(() => person.done());
-  return { person, state: state.path };
-}
 
 /** No line is wider than the terminal, and the scrollback is never cleared. */
 function drawsInside(person: Person): void {
@@ -26,7 +13,8 @@ function drawsInside(person: Person): void {
 }
 
 test('a full restore by keypresses, from the first screen to a written report', async () => {
-  const { person, state } = sitDown(['drill', '--speed', '20']);
+  const state = folder();
+  const person = sitDown(['drill', '--speed', '20'], { state });
   await beginFullRestore(person);
   const gates: string[] = [];
   for (let gate = 0; gate < 5; gate++) {
@@ -62,7 +50,7 @@ test('a full restore by keypresses, from the first screen to a written report', 
 }, 600_000);
 
 test('a terminal of another size in the middle of the run: everything fits again, too small says so', async () => {
-  const { person } = sitDown(['drill', '--speed', '20']);
+  const person = sitDown(['drill', '--speed', '20']);
   await beginFullRestore(person);
   await passGate(person);
   for (const size of [
@@ -88,7 +76,7 @@ test.each([
 ])(
   '$columns×$rows: the opening, a gate and the keys fit',
   async (size) => {
-    const { person } = sitDown(['drill', '--speed', '20'], size);
+    const person = sitDown(['drill', '--speed', '20'], { size });
     await person.waitFor('Full restore');
     await person.waitFor(() => person.lines()[size.rows - 1]?.includes('leave') === true);
     drawsInside(person);
@@ -103,7 +91,7 @@ test.each([
 );
 
 test('a gate takes only what is typed, letter by letter, after it was read', async () => {
-  const { person } = sitDown(['drill', '--speed', '20']);
+  const person = sitDown(['drill', '--speed', '20']);
   await beginFullRestore(person);
   // The key that opens it, pressed again and again, does not confirm it.
   await person.waitFor('GATE WAITS');

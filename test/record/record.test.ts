@@ -17,7 +17,7 @@ import type { Payload } from '../../src/incident/event.js';
 import { foldAll } from '../../src/incident/fold.js';
 import { journalLine, parseJournal } from '../../src/papers/read.js';
 import { CHAIN_START, linkHash, type Row, verifyChain } from '../../src/record/chain.js';
-import { RunRecord } from '../../src/record/record.js';
+import { eventsOf, RunRecord } from '../../src/record/record.js';
 import { listRuns, newRunId, readAsFar, readRun, recordPath, unfinishedRun } from '../../src/record/runs.js';
 import { opening } from '../support/fake-world.js';
 
@@ -47,6 +47,22 @@ function chain(bodies: readonly string[]): Row[] {
     return { seq: index + 1, body, hash: head };
   });
 }
+
+test('rows that lay where others can write: what controls a terminal is dropped from what they say, the chain is over what lies there', () => {
+  const bodies = [
+    {
+      seq: 1,
+      at: '2026-11-22T03:14:07Z',
+      type: 'note',
+      text: 'quiet\u001b[2J\u001b]0;owned\u0007 night\u202e',
+      argv: ['sh', '-c', 'a\n\tb'],
+    },
+    { seq: 2, at: '2026-11-22T03:14:08Z', type: 'note', text: 'plain ✔ ü' },
+  ].map((body) => JSON.stringify(body));
+  const rows = chain(bodies);
+  expect(eventsOf(rows)).toMatchObject([{ text: 'quiet night', argv: ['sh', '-c', 'a\n\tb'] }, { text: 'plain ✔ ü' }]);
+  expect(verifyChain(rows, { events: 2, head: rows[1]?.hash ?? '' })).toMatchObject({ ok: true });
+});
 
 describe('the chain', () => {
   const rows = chain(['one', 'two', 'three', 'four']);

@@ -82,6 +82,17 @@ const container = (name: string) => ({
   labels: { 'io.kubernetes.pod.name': name, 'io.kubernetes.pod.namespace': 'shop' },
 });
 
+/** What fetching and proving a snapshot with so many objects of each kind left in the record. */
+const proven = (objects: Readonly<Record<string, number>>): Payload => ({
+  type: 'step-ended',
+  step: 'fetch',
+  host: 'here',
+  attempt: 1,
+  outcome: 'done',
+  evidence: [],
+  learned: { proof: { objects } },
+});
+
 describe('the verification after a restore', () => {
   test.each([
     ['nodes', [list(node('a'), node('b'), node('c'))], 'pass', /3 of 3 Ready, 3 voters/],
@@ -162,16 +173,7 @@ describe('the verification after a restore', () => {
   });
 
   test('objects: fewer of a kind users own is a failure, more is none, what lives by itself is not counted', () => {
-    const proof = { objects: { 'deployments.apps': 2, configmaps: 3, pods: 9, 'leases.coordination.k8s.io': 4 } };
-    const fetched: Payload = {
-      type: 'step-ended',
-      step: 'fetch',
-      host: 'here',
-      attempt: 1,
-      outcome: 'done',
-      evidence: [],
-      learned: { proof },
-    };
+    const fetched = proven({ 'deployments.apps': 2, configmaps: 3, pods: 9, 'leases.coordination.k8s.io': 4 });
     const names = (count: number) => said(Array.from({ length: count }, (_, at) => `shop/x${at}\n`).join(''));
     expect(row('objects', [names(5), names(2)], [fetched])).toMatchObject({
       result: 'pass',
@@ -190,15 +192,7 @@ describe('the verification after a restore', () => {
       ['pods', ['shop/web-1']],
     ]);
     const objects = Object.fromEntries([...held].map(([kind, paths]) => [kind, paths.length]));
-    const fetched: Payload = {
-      type: 'step-ended',
-      step: 'fetch',
-      host: 'here',
-      attempt: 1,
-      outcome: 'done',
-      evidence: [],
-      learned: { proof: { objects } },
-    };
+    const fetched = proven(objects);
     const judged = (namespaces: string, secrets: string, known = held) =>
       row('objects', [said(namespaces), said(secrets)], [fetched], { reachable: true }, known);
     expect(judged('/shop\n/gone\n', 'shop/key\n').seen).toMatch(/^2 kinds by name, nothing missing; pods/);

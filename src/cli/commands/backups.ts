@@ -1,5 +1,6 @@
 import { assess, nearest, parseTime } from '../../backups/index.js';
 import { EXIT, ProblemError } from '../../base/problem.js';
+import { minute } from '../../incident/times.js';
 import { json, out } from '../output.js';
 import { backupsView } from '../views.js';
 import { type InventoryOption, inventoryOf, openDesk, withSpool } from './shared.js';
@@ -44,10 +45,7 @@ function print(view: ReturnType<typeof backupsView>, near: string | undefined): 
   if (view.state !== 'listed') return;
   for (const row of view.rows) {
     const mark = row.name === near ? '▸' : ' ';
-    const taken =
-      row.takenAt === 0
-        ? 'unknown time     '
-        : `${new Date(row.takenAt).toISOString().slice(0, 16).replace('T', ' ')}Z`;
+    const taken = row.takenAt === 0 ? 'unknown time     ' : minute(row.takenAt);
     const remark = row.remark === undefined ? '' : `  (${row.remark})`;
     out(`${mark} ${taken}  ${row.kind.padEnd(7)} ${(row.bytes / 1e6).toFixed(1).padStart(9)} MB  ${row.name}${remark}`);
   }

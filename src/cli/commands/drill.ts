@@ -1,8 +1,8 @@
 import { restoreElsewhere } from '../../../scenarios/restore-elsewhere.js';
 import { EXIT, ProblemError } from '../../base/problem.js';
+import { duration } from '../../incident/times.js';
 import { loadInventory } from '../../inventory/load.js';
 import { FAULTS } from '../../practice/faults.js';
-import { duration } from '../../record/sections.js';
 import { playDrill } from '../auto.js';
 import { endOfDrill } from '../drill-end.js';
 import { sessionIntents } from '../intents.js';

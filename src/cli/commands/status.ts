@@ -3,6 +3,7 @@ import { EXIT } from '../../base/problem.js';
 import { type Triage, triage } from '../../cluster/triage.js';
 import type { Cluster } from '../../incident/cluster.js';
 import type { HostFacts } from '../../incident/facts.js';
+import { stamp } from '../../incident/times.js';
 import { clusterOf } from '../cluster-of.js';
 import { json, out } from '../output.js';
 import { lookAndRead, type Seen, watchHosts } from '../watching.js';
@@ -38,18 +39,18 @@ async function watch(
 ): Promise<number> {
   let told = '';
   let seen: Triage | undefined;
-  const stamp = (): string => new Date(systemClock.now()).toISOString().slice(0, 19).concat('Z');
+  const at = (): string => stamp(systemClock.now());
   await follow((facts, changed) => {
     seen = triage(cluster, facts);
     if (seen.state === 'looking') return;
     const head = `${seen.word}: ${seen.evidence[0] ?? ''}`;
     if (options.json) {
       if (changed !== undefined || head !== told)
-        out(JSON.stringify({ at: stamp(), ...documentOf(cluster, seen, facts) }));
+        out(JSON.stringify({ at: at(), ...documentOf(cluster, seen, facts) }));
     } else {
       const all = told === '' ? cluster.hosts.map((host) => host.name) : changed === undefined ? [] : [changed];
-      if (head !== told) out(`${stamp()}  ${cluster.name}: ${head}`);
-      for (const name of all) out(`${stamp()}  ${name.padEnd(16)} ${hostLine(facts[name])}`);
+      if (head !== told) out(`${at()}  ${cluster.name}: ${head}`);
+      for (const name of all) out(`${at()}  ${name.padEnd(16)} ${hostLine(facts[name])}`);
     }
     told = head;
   });

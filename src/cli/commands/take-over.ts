@@ -1,8 +1,9 @@
 import { existsSync, renameSync } from 'node:fs';
 import { systemClock } from '../../base/clock.js';
 import { EXIT, ProblemError } from '../../base/problem.js';
-import { clock, isStale, silence } from '../../incident/acting.js';
+import { isStale, silence } from '../../incident/acting.js';
 import { namesOf } from '../../incident/cluster.js';
+import { clock } from '../../incident/times.js';
 import { importRun, readRun, recordPath } from '../../record/runs.js';
 import { openHosts } from '../../remote/hosts.js';
 import { terminalAsk } from '../ask-terminal.js';
@@ -58,9 +59,7 @@ export async function takeOverCommand(options: TakeOverOptions): Promise<number>
   }
   if (found.state.ended !== undefined) {
     const { outcome, at } = found.state.ended;
-    err(
-      `Run ${found.previous.run} has ended: ${outcome}, ${clock(new Date(at).toISOString())}. There is nothing to go on with.`,
-    );
+    err(`Run ${found.previous.run} has ended: ${outcome}, ${clock(at)}. There is nothing to go on with.`);
     return EXIT.no;
   }
   err(`${told(found)} Its journal (${found.rows.length} events) stands on ${found.on.join(', ')}.`);

@@ -1,0 +1,70 @@
+import { HERE, type Phase, type StepContext } from '../src/incident/step.js';
+import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './steps/cleanup.js';
+import { deliver } from './steps/deliver.js';
+import { agentsIn, onlyPrimary, peersOf, serversIn } from './steps/hosts.js';
+import { fetchProgramForPeers, installOnPeer } from './steps/install.js';
+import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
+import { saveServers } from './steps/save.js';
+import { stopServers } from './steps/stop.js';
+import { deleteTestPod, testImage, testPod, verifyNodes, verifyPods } from './steps/verify.js';
+
+/** Phases that several scenarios share. */
+
+/** Stop, hold and save every server; bring the snapshot to the one it is restored on. */
+export const stopAndDeliver: readonly Phase[] = [
+  {
+    id: 'safe',
+    title: 'Make safe',
+    hosts: serversIn,
+    // Three healthy servers stopped at once wait for a quorum that is leaving: 10 s instead of 1.4 s (R55).
+    order: (context) =>
+      serversIn(context).some((name) => context.facts(name).etcd?.healthy === true) ? 'one-by-one' : 'together',
+    steps: [stopServers],
+  },
+  { id: 'save', title: 'Save', hosts: serversIn, order: () => 'together', steps: [saveServers] },
+  { id: 'deliver', title: 'Deliver', hosts: onlyPrimary, order: () => 'one-by-one', steps: [deliver] },
+];
+
+type Steps = Phase['steps'];
+
+/** What is different from one scenario to the other. */
+export interface JoinOptions {
+  /** How the step is called in which a peer joins. */
+  readonly joins?: string;
+  /** Steps between moving old data aside and installing K3s. */
+  readonly beforeInstall?: Steps;
+  readonly agents: Steps;
+}
+
+/** Once one server runs: the other servers one by one, then the agents in batches. */
+export const othersJoin = ({ joins = rejoin.title, beforeInstall = [], agents }: JoinOptions): readonly Phase[] => [
+  { id: 'program', title: 'Bring K3s', hosts: () => [HERE], order: () => 'together', steps: [fetchProgramForPeers] },
+  {
+    id: 'peers',
+    title: 'The other servers, one by one',
+    hosts: peersOf,
+    order: () => 'one-by-one',
+    steps: [moveAside, ...beforeInstall, installOnPeer, { ...rejoin, title: joins }, becomeVoter],
+  },
+  { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
+  { id: 'workers', title: 'Workers', hosts: agentsIn, order: () => ({ batches: 5 }), steps: agents },
+];
+
+/** Step 7 of the runbook, and what the restore leaves behind. */
+export const verifyAndTidy = (alsoVerified: Steps = []): readonly Phase[] => [
+  {
+    id: 'verify',
+    title: 'Verification',
+    hosts: onlyPrimary,
+    order: () => 'one-by-one',
+    steps: [verifyNodes, ...alsoVerified, verifyPods, testImage, testPod, deleteTestPod, freshSnapshot],
+  },
+  {
+    id: 'cleanup',
+    title: 'Clean up',
+    hosts: (context: StepContext) => [...serversIn(context), ...agentsIn(context)],
+    order: () => 'together',
+    steps: [removeOverrides, forgetUnits],
+  },
+  { id: 'leftovers', title: 'What is left over', hosts: serversIn, order: () => 'together', steps: [listLeftovers] },
+];
