@@ -48,14 +48,20 @@ const BEAT_MS = 10_000;
 const FRESH_MS = 15_000;
 /** So long one server may keep a rescue waiting; after that it is left out until it answers again. */
 const PATIENCE_MS = 8_000;
+/** So long a server that was silent when last seen may keep whoever leaves waiting. */
+const PARTING_MS = 3_000;
 const GATHER_MS = 1_000;
 
 interface Standing {
   locked: boolean;
+  /** It was asked for a lock, and may hold one although its answer never came. */
+  asked: boolean;
   scripted: boolean;
   /** Last row its journal holds. */
   seq: number;
   readonly papers: Map<string, string>;
+  /** What is done with its lock; one thing after the other, so that nothing takes it again behind its release. */
+  turn: Promise<unknown>;
   /** Why it is left out, until it answers again. */
   why: string | undefined;
   /** What is being written there; one thing after the other. */
@@ -96,7 +102,7 @@ export class Site implements RightPort {
       const standing = this.#at(host.name);
       standing.why = silent;
       if (silent !== undefined) continue;
-      const seen = await this.#try(host, standing, () => this.#takeOn(host, standing));
+      const seen = await this.#try(host, standing, () => this.#inTurn(standing, () => this.#takeOn(host, standing)));
       if (seen?.kind === 'held') {
         await this.#letGo();
         return { kind: 'held', by: seen.by };
@@ -164,9 +170,9 @@ export class Site implements RightPort {
     });
   }
 
-  /** The last word on the servers, then the lock is let go of. */
+  /** The last word on the servers, then the lock is let go of; left again, it is let go of where that failed. */
   async leave(over: boolean): Promise<void> {
-    if (!this.#acting) return;
+    if (!this.#acting) return this.#letGo();
     await this.#everywhere(async (host, standing) => {
       await this.#bring(host, standing, true);
       if (over) await this.#exec(host, ['rm', '-f', ...this.#options.gone()]);
@@ -189,9 +195,11 @@ export class Site implements RightPort {
     if (standing === undefined) {
       standing = {
         locked: false,
+        asked: false,
         scripted: false,
         seq: 0,
         papers: new Map(),
+        turn: Promise.resolve(),
         why: undefined,
         busy: Promise.resolve(),
       };
@@ -236,19 +244,33 @@ export class Site implements RightPort {
       standing.scripted = true;
     }
     const owner = ownerText({ ...this.#options.owner, id: this.id });
-    const take = (): Promise<LockSeen> => this.#lock(host, 'take', this.id, owner);
+    standing.asked = true;
+    const take = (): Promise<LockSeen> => this.#lock(host, ['take', this.id, owner]);
     let seen = await take();
     if (seen.kind === 'held' && (this.#broken.has(seen.by.id) || this.#options.mine?.(seen.by) === true)) {
-      const broken = await this.#lock(host, 'break', seen.by.id);
+      const broken = await this.#lock(host, ['break', seen.by.id]);
       seen = broken.kind === 'held' ? broken : await take();
     }
     standing.locked = seen.kind === 'ours';
     return seen;
   }
 
+  /** One thing after the other is done with a server's lock. */
+  #inTurn<Value>(standing: Standing, act: () => Promise<Value>): Promise<Value> {
+    const next = standing.turn.then(act);
+    standing.turn = next.catch(() => undefined);
+    return next;
+  }
+
+  #beatOn(host: PapersHost, standing: Standing): Promise<Holder | undefined> {
+    return this.#inTurn(standing, () => this.#renew(host, standing));
+  }
+
   /** Renews one lock, or takes it where it is missing. Says who holds it where that is somebody alive. */
-  async #beatOn(host: PapersHost, standing: Standing): Promise<Holder | undefined> {
-    const seen = standing.locked ? await this.#lock(host, 'beat', this.id) : await this.#takeOn(host, standing);
+  async #renew(host: PapersHost, standing: Standing): Promise<Holder | undefined> {
+    // Let go of while this waited for its turn: a renewal finds none, and would take it once more, for nobody.
+    if (!this.#acting) return undefined;
+    const seen = standing.locked ? await this.#lock(host, ['beat', this.id]) : await this.#takeOn(host, standing);
     if (seen.kind === 'none') {
       await this.#takeOn(host, standing);
       return undefined;
@@ -260,30 +282,38 @@ export class Site implements RightPort {
     throw new Error(`it carries the lock of ${seen.by.operator} on ${seen.by.machine}, without a sign of life`);
   }
 
-  async #lock(host: PapersHost, ...args: readonly string[]): Promise<LockSeen> {
-    const { stdout, stderr } = await this.#exec(host, lockCommand(...args));
+  async #lock(host: PapersHost, args: readonly string[], patienceMs = PATIENCE_MS): Promise<LockSeen> {
+    const { stdout, stderr } = await this.#exec(host, lockCommand(...args), patienceMs);
     const seen = parseLock(stdout, host.name);
     if (seen !== undefined) return seen;
     throw new Error(`the lock cannot be written: ${(stderr || stdout).trim().split('\n').at(-1) ?? ''}`);
   }
 
-  #exec(host: PapersHost, argv: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+  #exec(
+    host: PapersHost,
+    argv: readonly string[],
+    patienceMs = PATIENCE_MS,
+  ): Promise<{ stdout: string; stderr: string }> {
     return host.exec({
       argv,
       root: true,
-      timeoutMs: PATIENCE_MS,
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      timeoutMs: patienceMs,
+      signal: AbortSignal.timeout(patienceMs),
       lane: 'runner',
     });
   }
 
+  /** Also where a server is silent just now: one look that came too late does not mean that it is gone, and nobody else removes our lock. */
   async #letGo(): Promise<void> {
     await Promise.all(
-      this.#options.servers().map(async ({ host, silent }) => {
+      this.#options.servers().map(({ host, silent }) => {
         const standing = this.#at(host.name);
-        if (silent !== undefined || !standing.locked) return;
-        await this.#lock(host, 'release', this.id).catch(() => undefined);
-        standing.locked = false;
+        return this.#inTurn(standing, async () => {
+          if (!standing.asked) return;
+          await this.#lock(host, ['release', this.id], silent === undefined ? PATIENCE_MS : PARTING_MS);
+          standing.asked = false;
+          standing.locked = false;
+        }).catch(() => undefined);
       }),
     );
   }

@@ -15,7 +15,8 @@ import type { Ports } from './ports.js';
 import { Refused } from './refused.js';
 import { type Right, TAKE_OVER } from './right.js';
 
-export type GateAnswer = 'confirmed' | 'changed' | 'mistyped' | 'blocked';
+/** `cancelled`: it was closed again while its facts were being asked. */
+export type GateAnswer = 'confirmed' | 'changed' | 'mistyped' | 'blocked' | 'cancelled';
 
 /** What a gatekeeper needs of the run it stands in. */
 export interface Gated {
@@ -34,12 +35,21 @@ export interface Gated {
 /** Opens, confirms and cancels the gate that waits. Facts are asked when it is shown and again when it is confirmed. */
 export class Gatekeeper {
   readonly #run: Gated;
+  #opening: Promise<GateView> | undefined;
 
   constructor(run: Gated) {
     this.#run = run;
   }
 
-  async open(): Promise<GateView> {
+  /** Opened again while it is being opened, it is opened once: what is shown is never replaced under the eyes of who reads it. */
+  open(): Promise<GateView> {
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<GateView> {
     const { gate } = this.#waiting();
     this.#run.attend({ kind: 'gate', gate, checking: true });
     const ensured = await this.#run.right.ensure();
@@ -56,8 +66,13 @@ export class Gatekeeper {
     this.#run.attend({ kind: 'gate', gate, open, checking: true });
     if (open.id === TAKE_OVER) return this.#takeOver(gate, open);
     const facts = await this.#check(gate);
+    // Whoever presses esc meanwhile has not confirmed anything.
+    const now = this.#run.attention();
+    if (now.kind !== 'gate' || now.open !== open) return 'cancelled';
     const before = new Set(open.facts.map(factLine));
     const changed = facts.map(factLine).filter((line) => !before.has(line));
+    if (acts(gateView(this.#run.scenario(), this.#run.state(), gate)) !== acts(open))
+      changed.push('what is behind this gate is not what it was');
     if (changed.length > 0) {
       this.#run.append({ type: 'gate-answered', gate, answer: 'changed', hosts: [], facts: changed });
       await this.#show(gate, changed);
@@ -142,6 +157,8 @@ export class Gatekeeper {
 
   async #show(gate: string, changed: readonly string[]): Promise<GateView> {
     const facts = await this.#check(gate);
+    // Something failed meanwhile, or somebody else acts: then there is nothing to show.
+    if (this.#waiting().gate !== gate) throw new Refused('Something else waits by now.');
     const shown: GateView = { ...gateView(this.#run.scenario(), this.#run.state(), gate), facts, changed };
     const open = { ...shown, ...approvalOf(shown, this.#run.state()) };
     this.#run.append({ type: 'gate-shown', gate, typed: open.typed ?? null, facts: facts.map(factLine) });
@@ -167,6 +184,10 @@ export class Gatekeeper {
     return attention;
   }
 }
+
+/** What a confirmation is good for: these commands on these hosts. */
+const acts = ({ typed, hosts, commands }: Omit<GateView, 'facts' | 'changed'>): string =>
+  JSON.stringify([typed, hosts, commands]);
 
 /** Only what destroys needs two; the challenge binds everything that is shown, and counts until something fails or changes hands. */
 function approvalOf(gate: GateView, state: IncidentState): { approval?: Approval } {

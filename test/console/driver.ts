@@ -61,6 +61,7 @@ export class Person {
   readonly #terminal: headless.Terminal;
   /** Everything the program wrote, as it was written. */
   raw = '';
+  #shown: string[] = [];
   exit: { code: number; signal: number | undefined } | undefined;
 
   private constructor(pty: IPty, terminal: headless.Terminal) {
@@ -97,13 +98,18 @@ export class Person {
     return { columns: this.#terminal.cols, rows: this.#terminal.rows };
   }
 
-  /** What stands on the screen, line by line, without spaces at the ends. */
+  /**
+   * What stands on the screen, line by line, without spaces at the ends. Between the marks of a synchronized update a terminal shows what stood
+   * there before: half a frame is nothing a person sees.
+   */
   lines(): string[] {
+    if (this.#terminal.modes.synchronizedOutputMode && this.exit === undefined) return this.#shown;
     const buffer = this.#terminal.buffer.active;
-    return Array.from(
+    this.#shown = Array.from(
       { length: this.#terminal.rows },
       (_, row) => buffer.getLine(buffer.viewportY + row)?.translateToString(true) ?? '',
     );
+    return this.#shown;
   }
 
   screen(): string {

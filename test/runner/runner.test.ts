@@ -156,6 +156,32 @@ describe('carrying a plan out', () => {
     expect(world.sent).toEqual(['a/one']);
   });
 
+  test('esc while the facts are asked again: nothing is confirmed, and nothing is sent', async () => {
+    const scenario = fakeScenario(
+      [fakeStep('one', { holdsUntil: ['two'] }), fakeStep('two', { gate: 'destroy', effect: 'destroy' })],
+      ['a'],
+    );
+    const { runner, record, world } = setUp(scenario);
+    runner.begin();
+    await play(runner, () => runner.attention.kind === 'gate' && runner.attention.gate === 'destroy');
+    await runner.openGate();
+    const answer = runner.confirmGate('fake');
+    runner.cancelGate();
+    expect(await answer).toBe('cancelled');
+    expect(runner.attention).toMatchObject({ kind: 'gate', gate: 'destroy' });
+    expect(record.events.at(-1)).toMatchObject({ type: 'gate-answered', answer: 'cancelled' });
+    expect(world.sent).toEqual(['a/one']);
+  });
+
+  test('opened twice at once, a gate is asked and shown once', async () => {
+    const { runner, record } = setUp(fakeScenario([fakeStep('one')]));
+    runner.begin();
+    await until(() => runner.attention.kind === 'gate');
+    const [first, second] = await Promise.all([runner.openGate(), runner.openGate()]);
+    expect(first).toBe(second);
+    expect(record.events.filter((event) => event.type === 'gate-shown')).toHaveLength(1);
+  });
+
   test('a failure stops what comes after, says what is left, and voids the gate', async () => {
     const world = new FakeWorld();
     world.before = (host, argv) => (host === 'b' && argv[0] === 'set' ? 'break' : 'run');
