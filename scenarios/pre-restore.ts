@@ -103,7 +103,8 @@ export const preRestore: readonly ChecklistItem[] = [
     judge: (seen) => {
       const { backups, backupsProblem, listedAt } = seen;
       const at = listedAt === undefined ? {} : { at: listedAt };
-      if (backups !== undefined && backups > 0) return { met: true, evidence: `${backups} backups listed`, ...at };
+      if (backups !== undefined && backups > 0)
+        return { met: true, evidence: `${backups} ${backups === 1 ? 'backup' : 'backups'} listed`, ...at };
       return backups === undefined
         ? { met: false, underWay: backupsProblem === undefined, evidence: backupsProblem ?? 'being read' }
         : { met: false, evidence: 'no backup is listed', ...at };
@@ -185,7 +186,7 @@ export const preRestore: readonly ChecklistItem[] = [
         evidence:
           open.length === 0
             ? `${silent.join(', ')}: attested`
-            : `${open.join(', ')}: ${context.facts(open[0] ?? '').problem?.what ?? 'no answer'}`,
+            : `${open[0]}: ${context.facts(open[0] ?? '').problem?.what ?? 'no answer'}${open.length > 1 ? ` Silent, too: ${open.slice(1).join(', ')}` : ''}`,
         ...at,
       };
     },
@@ -204,8 +205,12 @@ function judgeCopies({ state, context, copies }: ChecklistSeen): Judged {
   const saved = servers.filter((name) => isSettled(state.cells[`save@${name}`]));
   if (saved.length > 0 && saved.length === servers.length)
     return { met: true, evidence: `saved on ${saved.join(', ')}${copiedHere(servers, copies)}` };
-  if (servers.length === 0)
-    return { met: Object.keys(state.facts).length > 0, evidence: 'no server that answers has etcd data' };
+  if (servers.length === 0) {
+    const answers = serversIn(context).some((name) => context.facts(name).reachable);
+    return answers
+      ? { met: true, evidence: 'no server that answers has etcd data' }
+      : { met: false, evidence: 'no server answers: nobody can tell what they still have' };
+  }
   const copying = servers.flatMap((name) => {
     const copy = copies[name];
     return copy?.state === 'copying' ? [`${name} ${Math.floor(copy.share * 100)} %`] : [];

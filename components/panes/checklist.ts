@@ -25,13 +25,16 @@ export function checklistLines(
     const marked = focused && index === cursor ? title.map((one) => ({ ...one, inverse: true })) : title;
     // Where there is little room only what is not met, or looked at, says how it stands.
     const explains = !short || row.status === 'word-needed' || row.status === 'unmet' || (focused && index === cursor);
-    return explains
-      ? [marked, ...labelled('', evidenceOf(row, state.now), width, 2, row.status === 'met' ? 'dim' : tone).slice(0, 2)]
-      : [marked];
+    if (!explains) return [marked];
+    const how = labelled('', evidenceOf(row, state.now), width, 2, row.status === 'met' ? 'dim' : tone);
+    // The item under the cursor is read to its end; the others say so much that all of them are seen.
+    return [marked, ...how.slice(0, focused && index === cursor ? Math.max(2, height - 1) : 2)];
   });
   const before = groups.slice(0, cursor).flat().length;
+  const end = before + (groups[cursor]?.length ?? 0);
   const all = groups.flat();
-  const from = focused ? Math.max(0, Math.min(before - Math.floor(height / 2), all.length - height)) : 0;
+  const centred = Math.max(before - Math.floor(height / 2), end - height);
+  const from = focused ? Math.max(0, Math.min(centred, before, all.length - height)) : 0;
   return all.slice(from, from + height);
 }
 

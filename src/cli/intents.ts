@@ -64,6 +64,10 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
       refusingLater(async () => {
         await hosts.acceptHostKeys(hosts.unknownKeys().filter((key) => names.includes(key.host)));
         session.store.setState({ unknownKeys: [] });
+        // Those behind a jump host waited for its key: everybody who is silent is looked at now, not when their turn comes.
+        const { live } = session.store.getState();
+        for (const { name } of session.cluster.hosts)
+          if (live[name]?.facts.reachable !== true) void session.looks.at(name).catch(() => undefined);
       }),
     retryHost: (host) =>
       refusing(

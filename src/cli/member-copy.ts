@@ -91,7 +91,9 @@ export class RemoteMember {
 export function beyondText({ wal }: Survivor): string | undefined {
   if (wal === null) return 'its write-ahead log is not there';
   const { state, damage, beyond } = wal;
-  const where = damage === null ? '' : ` (${damage.file}, byte ${damage.offset}: ${damage.reason})`;
+  // Named as on the server, not as the copy here.
+  const file = /[0-9a-f]{16}-[0-9a-f]{16}\.wal/.exec(damage?.file ?? '')?.[0] ?? damage?.file;
+  const where = damage === null ? '' : ` (${file}, byte ${damage.offset}: ${damage.reason})`;
   if (state === 'damaged') return `its write-ahead log is damaged${where}: etcd would refuse to start with it`;
   if (beyond === null) return undefined;
   if (beyond.gap) return 'its write-ahead log does not follow on its database: entries between them are missing';

@@ -15,7 +15,9 @@ export interface Intents {
   verify(): Result;
   pause(on: boolean): Result;
   openGate(): Promise<Result>;
-  confirmGate(typed: string | undefined): Promise<'confirmed' | 'changed' | 'mistyped' | 'blocked' | 'cancelled' | 'refused'>;
+  confirmGate(
+    typed: string | undefined,
+  ): Promise<'confirmed' | 'changed' | 'mistyped' | 'blocked' | 'cancelled' | 'refused'>;
   cancelGate(): Result;
   /** The second person's code for the gate that is open. */
   approve(code: string): Promise<Result>;

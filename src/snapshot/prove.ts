@@ -243,7 +243,7 @@ function judgeDigests(
   if (size % 512 !== 0) {
     findings.damage(
       'size-odd',
-      `The file has ${size} bytes, which no snapshot can have: it was cut off, or something was added to it.`,
+      `The file has ${size} bytes, which no ${survivor ? 'database' : 'snapshot'} can have: it was cut off, or something was added to it.`,
       { offset: size },
     );
   } else if (!survivor) {

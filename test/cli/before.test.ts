@@ -81,4 +81,14 @@ describe('before anything is changed', () => {
     expect(before.copies.a).toMatchObject({ state: 'failed' });
     expect(existsSync(join(runs, `${runId}.before`, 'a'))).toBe(false);
   });
+
+  test('a database that K3s opens again and again while it is fetched is copied as it is, and said so', async () => {
+    const { before, hosts, abort } = setUp({ a: etcd(4) }, { a: { [DB]: 'data' } });
+    hosts.changing.add(DB);
+    const work = before.chosen(true);
+    await until(() => before.copies.a?.state === 'copied');
+    expect(before.copies.a).toMatchObject({ live: true, bytes: 4 });
+    abort.abort();
+    await work;
+  });
 });

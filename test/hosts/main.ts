@@ -11,7 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { makeBase, makeEtcd, whyNoLab } from './lab/cache.js';
+import { makeBase, makeEtcd, makeMinio, whyNoLab } from './lab/cache.js';
 import { dropNamespaces, makeLabNamespace } from './lab/network.js';
 import { type Places, placesOf } from './lab/places.js';
 import { must, run } from './lab/sh.js';
@@ -119,7 +119,7 @@ interface Report {
   readonly numPendingTests: number;
 }
 
-async function suite(places: Places, etcdVersion: string): Promise<number> {
+async function suite(places: Places, etcdVersion: string, minio: { folder: string } | string): Promise<number> {
   const report = `${places.run}/report.json`;
   const vitest = [`${repository}/node_modules/vitest/vitest.mjs`, 'run', '--config', 'test/hosts/vitest.config.ts'];
   const child = spawn(
@@ -142,6 +142,7 @@ async function suite(places: Places, etcdVersion: string): Promise<number> {
         BLACKSTART_ROOT: repository,
         BLACKSTART_COMPILED: compiled,
         BLACKSTART_LAB_ETCD: etcdVersion,
+        ...(typeof minio === 'string' ? { BLACKSTART_LAB_NO_MINIO: minio } : { BLACKSTART_LAB_MINIO: minio.folder }),
       },
     },
   );
@@ -149,6 +150,11 @@ async function suite(places: Places, etcdVersion: string): Promise<number> {
   if (existsSync(report)) {
     const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8')) as Report;
     say(`real hosts: Debian with systemd and sshd, etcd ${etcdVersion}; k3s is a stand-in`);
+    say(
+      typeof minio === 'string'
+        ? `the bucket is a stand-in, too: ${minio}`
+        : 'MinIO with TLS, filled by gpg and rclone',
+    );
     count(numPassedTests, numFailedTests, numPendingTests);
     process.stdout.write(`lab: ${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped\n`);
   }
@@ -170,10 +176,11 @@ async function main(): Promise<number> {
   await makeBase(say);
   const etcd = await makeEtcd(say);
   if (typeof etcd === 'string') return skipped(etcd);
+  const minio = await makeMinio(say);
   const places = placesOf(String(process.pid));
   try {
     await prepare(places, etcd.folder);
-    return await suite(places, etcd.version);
+    return await suite(places, etcd.version, minio);
   } finally {
     await takeDown(places);
   }

@@ -82,6 +82,15 @@ describe('the pre-restore checklist', () => {
     expect(status(seen([], { copies }), 'current-data')).toMatchObject(expected);
   });
 
+  test('no server answers: nobody can tell what they still have, so nothing counts as saved', () => {
+    const silent = threeHosts.hosts.map(({ name }): Payload => {
+      const facts = { reachable: false, problem: { id: 'x', what: 'no route.', next: '' } };
+      return { type: 'host-seen', host: name, facts };
+    });
+    expect(status(seen(silent), 'current-data')).toMatchObject({ met: false });
+    expect(status(seen(silent), 'network')?.evidence).toBe('a: no route. Silent, too: b, c');
+  });
+
   test('a copy made while etcd ran says so', () => {
     const copies = { a: copied, b: { ...copied, live: true }, c: copied };
     expect(status(seen([], { copies }), 'current-data')?.evidence).toMatch(/b while etcd ran/);

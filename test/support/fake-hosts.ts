@@ -10,6 +10,8 @@ import { listenForward } from '../../src/remote/forward.js';
 export class FakeHosts {
   readonly sent: string[] = [];
   readonly forwarded: string[] = [];
+  /** Paths whose content is another one each time it is read. */
+  readonly changing = new Set<string>();
 
   constructor(
     readonly files: Readonly<Record<string, Readonly<Record<string, string | Buffer>>>>,
@@ -37,8 +39,15 @@ export class FakeHosts {
           ms: 1,
         };
       },
-      get: async ({ path, file, onProgress }) => {
+      get: async ({ path, file, verify, onProgress }) => {
         const bytes = Buffer.from(alive()[path] ?? '');
+        if (verify !== false && this.changing.has(path))
+          throw new ProblemError({
+            id: 'get-changed',
+            what: `${path} changed while it was fetched.`,
+            left: '',
+            next: '',
+          });
         onProgress?.(bytes.length, bytes.length);
         writeFileSync(file, bytes, { mode: 0o600, flag: 'wx' });
         return { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };

@@ -1,70 +1,58 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { BUCKET, Bucket, PREFIX } from '../../../src/practice/bucket/bucket.js';
-import { ACCESS_KEY, SECRET_KEY } from '../../../src/practice/bucket/signature.js';
-import { S3Server } from '../../../src/practice/s3-server.js';
+import { rmSync, writeFileSync } from 'node:fs';
 import type { Lab } from './lab.js';
-import { must } from './sh.js';
+import { MinioStorage } from './minio.js';
+import { StandInStorage } from './stand-in-storage.js';
 
-/** The bucket of the lab: the practice cluster's S3 server with what a backup script puts into it. Not MinIO, and not called so. */
+/** Where the backups of the lab lie. */
+export interface Storage {
+  readonly endpoint: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly bucket: string;
+  readonly prefix: string;
+  /** Certificate to trust, PEM file on this machine. */
+  readonly caFile?: string;
+  /** Encrypts a snapshot and lays it there under a name that ends in `.db`; `.gpg` is added. */
+  put(snapshot: string, name: string, passphraseFile: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The bucket of the lab, filled as the runbook's CronJob fills it: MinIO where it can be had, else the practice cluster's S3 server, and said so. */
 export class LabBucket {
   private constructor(
     private readonly lab: Lab,
-    private readonly bucket: Bucket,
-    private readonly server: S3Server,
+    readonly storage: Storage,
   ) {}
 
   static async open(lab: Lab): Promise<LabBucket> {
-    const bucket = new Bucket(Date.now(), new Set(['empty-bucket']));
-    return new LabBucket(lab, bucket, await S3Server.listen(bucket));
+    const folder = process.env.BLACKSTART_LAB_MINIO;
+    const storage =
+      folder === undefined ? await StandInStorage.open() : await MinioStorage.open(`${folder}/minio`, lab.home);
+    return new LabBucket(lab, storage);
   }
 
-  /** Encrypts a snapshot with gpg as the runbook does and lays it into the bucket under its name; the key. */
+  /** Encrypts a snapshot with gpg as the runbook does and lays it into the bucket under its name; the name. */
   async upload(snapshot: string): Promise<string> {
     const { home, secrets } = this.lab;
-    writeFileSync(`${home}/gpg-passphrase`, secrets.passphrase, { mode: 0o600 });
-    await must(['mkdir', '-p', '-m', '0700', `${home}/gnupg`]);
-    const out = `${home}/backup.gpg`;
-    rmSync(out, { force: true });
-    await must([
-      'gpg',
-      '--homedir',
-      `${home}/gnupg`,
-      '--batch',
-      '--yes',
-      '--pinentry-mode',
-      'loopback',
-      '--passphrase-file',
-      `${home}/gpg-passphrase`,
-      '--symmetric',
-      '--cipher-algo',
-      'AES256',
-      '--output',
-      out,
-      snapshot,
-    ]);
-    const bytes = new Uint8Array(readFileSync(out));
-    rmSync(`${home}/gpg-passphrase`);
-    const modified = Date.now();
-    const stamp = new Date(modified).toISOString().replace(/[-:T]/g, '').slice(0, 14);
-    const key = `${PREFIX}daily/snapshot-daily-${stamp}.db.gpg`;
-    this.bucket.objects.set(key, {
-      key,
-      modified,
-      type: 'application/octet-stream',
-      meta: {},
-      bytes: async () => bytes,
-    });
-    return key;
+    const stamp = new Date().toISOString().replace(/[-:T]/g, '').slice(0, 14);
+    const name = `snapshot-daily-${stamp}.db`;
+    const passphrase = `${home}/gpg-passphrase`;
+    writeFileSync(passphrase, secrets.passphrase, { mode: 0o600 });
+    await this.storage.put(snapshot, name, passphrase);
+    rmSync(passphrase);
+    return `${name}.gpg`;
   }
 
   /** For the inventory. */
   get lines(): string {
-    writeFileSync(`${this.lab.home}/s3-access-key`, `${ACCESS_KEY}\n`, { mode: 0o600 });
-    writeFileSync(`${this.lab.home}/s3-secret-key`, `${SECRET_KEY}\n`, { mode: 0o600 });
-    return `bucket: { endpoint: ${this.server.endpoint}, region: us-east-1, bucket: ${BUCKET}, prefix: ${PREFIX}, pathStyle: true, credentials: { accessKeyId: file:./s3-access-key, secretAccessKey: file:./s3-secret-key } }`;
+    const { endpoint, accessKey, secretKey, bucket, prefix, caFile } = this.storage;
+    writeFileSync(`${this.lab.home}/s3-access-key`, `${accessKey}\n`, { mode: 0o600 });
+    writeFileSync(`${this.lab.home}/s3-secret-key`, `${secretKey}\n`, { mode: 0o600 });
+    const ca = caFile === undefined ? '' : `, caFile: ${caFile}`;
+    return `bucket: { endpoint: ${endpoint}, region: us-east-1, bucket: ${bucket}, prefix: ${prefix}, pathStyle: true${ca}, credentials: { accessKeyId: file:./s3-access-key, secretAccessKey: file:./s3-secret-key } }`;
   }
 
   close(): Promise<void> {
-    return this.server.close();
+    return this.storage.close();
   }
 }

@@ -86,7 +86,7 @@ export interface EtcdPrograms {
 export async function makeEtcd(say: (line: string) => void): Promise<EtcdPrograms | string> {
   const own = `${CACHE}/etcd-${ETCD}`;
   if (existsSync(own)) return { folder: own, version: ETCD };
-  const go = (await exists('go')) ? 'go' : existsSync('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : undefined;
+  const go = await goProgram();
   if (go !== undefined) {
     say(`building etcd ${ETCD} (once)`);
     const built = await build(go, own);
@@ -94,6 +94,34 @@ export async function makeEtcd(say: (line: string) => void): Promise<EtcdProgram
     say('etcd cannot be built here; trying Debian’s');
   }
   return debianEtcd();
+}
+
+const goProgram = async (): Promise<string | undefined> =>
+  (await exists('go')) ? 'go' : existsSync('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : undefined;
+
+/** The last commit of MinIO's community edition; its own binaries are not given out any more. */
+const MINIO = 'v0.0.0-20260212201848-7aac2a2c5b7c';
+
+/** MinIO through Go, and rclone from Debian. A sentence where one of them cannot be had. */
+export async function makeMinio(say: (line: string) => void): Promise<{ folder: string } | string> {
+  if (!(await exists('rclone'))) {
+    await run(['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-y', 'install', 'rclone']);
+    if (!(await exists('rclone'))) return 'rclone cannot be installed';
+  }
+  const own = `${CACHE}/minio-${MINIO}`;
+  if (existsSync(own)) return { folder: own };
+  const go = await goProgram();
+  if (go === undefined) return 'MinIO is built through Go, and there is no Go';
+  say('building MinIO (once)');
+  const part = `${own}.part-${process.pid}`;
+  try {
+    const built = await run(['env', `GOBIN=${part}`, go, 'install', `github.com/minio/minio@${MINIO}`]);
+    if (built.code !== 0) return `MinIO cannot be built: ${built.stderr.trim().split('\n').at(-1) ?? ''}`;
+    renameSync(part, own);
+    return { folder: own };
+  } finally {
+    rmSync(part, { recursive: true, force: true });
+  }
 }
 
 async function build(go: string, own: string): Promise<boolean> {

@@ -108,4 +108,16 @@ export class LabCluster {
       await machine.act(['truncate', '--size=1000100', `${machine.host.dataDir}/server/db/etcd/member/snap/db`]);
     }
   }
+
+  /** Kills K3s and overwrites a part of etcd's log: it dies of that again and again, and its database can still be read. */
+  async tear(name: string): Promise<void> {
+    const machine = this.lab.machine(name);
+    await machine.inside(['systemctl', 'kill', '--signal=KILL', 'k3s.service']);
+    const wal = `${machine.host.dataDir}/server/db/etcd/member/wal`;
+    await machine.act([
+      'sh',
+      '-c',
+      `for f in ${wal}/*.wal; do dd if=/dev/zero of="$f" bs=1 seek=500 count=200 conv=notrunc status=none; done`,
+    ]);
+  }
 }

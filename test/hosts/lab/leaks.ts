@@ -15,7 +15,7 @@ export async function leaksOn(machine: Machine, patterns: readonly string[]): Pr
 
 /** The same on the machine of the program: record, spool, logs; the files the secrets come from are not counted. */
 export async function leaksHere(lab: Lab, patterns: readonly string[]): Promise<string[]> {
-  const sources = ['sudo-password', 'passphrase', 'token'];
+  const sources = ['sudo-password', 'passphrase', 'token', 's3-secret-key'];
   const found = await run(['grep', '-rlaF', '-f', '-', ...sources.map((name) => `--exclude=${name}`), lab.home], {
     input: `${[...new Set(patterns)].join('\n')}\n`,
   });

@@ -7,13 +7,21 @@ export interface Ran {
   readonly stderr: string;
 }
 
+export interface RunOptions {
+  readonly input?: string;
+  readonly cwd?: string;
+  /** Instead of this process's own environment. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** Runs a program to its end; never through a shell. */
-export function run(argv: readonly string[], options: { input?: string; cwd?: string } = {}): Promise<Ran> {
+export function run(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const [program = '', ...args] = argv;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       ...(options.cwd ? { cwd: options.cwd } : {}),
+      ...(options.env ? { env: options.env } : {}),
     });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
@@ -30,7 +38,7 @@ export function run(argv: readonly string[], options: { input?: string; cwd?: st
 }
 
 /** Runs a program that has to succeed; its standard output. */
-export async function must(argv: readonly string[], options: { input?: string; cwd?: string } = {}): Promise<string> {
+export async function must(argv: readonly string[], options: RunOptions = {}): Promise<string> {
   const ran = await run(argv, options);
   if (ran.code !== 0) throw new Error(`${argv.join(' ')}: exit ${ran.code}: ${(ran.stderr || ran.stdout).trim()}`);
   return ran.stdout;
