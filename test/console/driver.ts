@@ -216,11 +216,12 @@ export async function beginFullRestore(person: Person): Promise<void> {
   await person.pressUntil('o', /GATE WAITS|RUNNING/);
 }
 
-/** Opens the waiting gate and confirms it as it asks to be. */
-export async function passGate(person: Person): Promise<string> {
+/** Opens the waiting gate, reads it, and confirms it as it asks to be; its title. */
+export async function passGate(person: Person, read: (screen: string) => void = () => {}): Promise<string> {
   await person.waitFor('GATE WAITS');
   await person.pressUntil('enter', /(CHANGE|DESTRUCTIVE) · /);
   await person.waitFor(/Press y to do it|Type \S+ and enter to go on/);
+  read(person.screen());
   const name = /Type (\S+) and enter to go on/.exec(person.screen())?.[1];
   const title = /(?:CHANGE|DESTRUCTIVE) · (.*?) [─━═]/.exec(person.screen())?.[1] ?? '';
   const gone = (): boolean => !person.sees(/(CHANGE|DESTRUCTIVE) · /);

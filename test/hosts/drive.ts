@@ -3,15 +3,18 @@ import { sessionIntents } from '../../src/cli/intents.js';
 import { Session } from '../../src/cli/session.js';
 import { loadInventory } from '../../src/inventory/load.js';
 
-/** The program under test, played by its own drill operator over the lab's inventory: `drive.js INVENTORY STATE [SCENARIO]`. Prints the result as JSON. */
+/**
+ * The program under test, played by its own drill operator over the lab's inventory: `drive.js INVENTORY STATE SCENARIO fresh|resume`. Prints the
+ * result as JSON.
+ */
 
-const [file = '', state = '', scenario = 'full-restore'] = process.argv.slice(2);
+const [file = '', state = '', scenario = '', how = 'fresh'] = process.argv.slice(2);
 const session = new Session({
   inventory: await loadInventory({ file }),
   state,
   observe: false,
   interactive: false,
-  fresh: true,
+  fresh: how === 'fresh',
 });
 session.start();
 try {

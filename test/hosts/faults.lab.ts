@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toProblem } from '../../src/base/problem.js';
+import { followCommand } from '../../src/journal/follow.js';
+import { parseJournalLine } from '../../src/journal/parse.js';
 import { readFile, showUnit } from '../../src/k3s/ask.js';
 import { holdDropInText, k3sPaths } from '../../src/k3s/paths.js';
 import { RECEIPT_WRAPPER } from '../../src/k3s/reset.js';
@@ -8,7 +10,9 @@ import { parseProperties, parseUnit } from '../../src/k3s/systemd.js';
 import type { Host } from '../../src/remote/host.js';
 import { as, BothKinds, did, putText } from './lab/both.js';
 import type { Machine } from './lab/machine.js';
-import { until } from './lab/sh.js';
+import { setWeather } from './lab/network.js';
+import { REPOSITORY } from './lab/places.js';
+import { run, until } from './lab/sh.js';
 
 /** What goes wrong on real hosts: reboots, killed sshd, cut networks. Every wait is for a condition. */
 
@@ -163,5 +167,128 @@ describe('a cut network', () => {
       return said.code === 0 ? said.stdout : undefined;
     });
     expect(receipt).toContain('exit=0');
+  });
+});
+
+interface Status {
+  readonly hosts: readonly {
+    readonly name: string;
+    readonly reachable: boolean;
+    readonly clockOffset?: number;
+    readonly problem?: { readonly what: string; readonly next: string };
+  }[];
+}
+
+/** `blackstart status --json` over the lab. */
+async function status(): Promise<Status> {
+  const said = await run([
+    `${REPOSITORY}/bin/blackstart`,
+    'status',
+    '--json',
+    '--inventory',
+    `${both.lab.home}/cluster.yaml`,
+  ]);
+  if (!said.stdout.startsWith('{')) throw new Error(`exit ${said.code}: ${said.stderr}`);
+  return JSON.parse(said.stdout) as Status;
+}
+
+const ofHost = ({ hosts }: Status, name: string): Status['hosts'][number] | undefined =>
+  hosts.find((host) => host.name === name);
+
+describe('a host that takes the connection and says nothing', () => {
+  it('is named for what it does, and the others are seen all the same', async () => {
+    const machine = both.lab.machine('node-3');
+    await machine.act(['systemctl', 'kill', '--kill-whom=main', '--signal=STOP', 'ssh.service']);
+    try {
+      const seen = await status();
+      expect(ofHost(seen, 'node-3')).toMatchObject({ reachable: false });
+      expect(ofHost(seen, 'node-3')?.problem?.what).toMatch(
+        /takes connections|does not speak|says nothing|no greeting/i,
+      );
+      for (const name of ['node-1', 'node-2', 'node-4']) expect(ofHost(seen, name)?.reachable).toBe(true);
+    } finally {
+      await machine.act(['systemctl', 'kill', '--kill-whom=main', '--signal=CONT', 'ssh.service']);
+    }
+  });
+});
+
+describe('a full disk', () => {
+  it('refuses a file with the reason, and leaves no part of it behind', async () => {
+    for (const host of both.realHosts) {
+      const small = `${DIR}/small`;
+      await back(host);
+      await did(host, ['mkdir', '-p', small]);
+      await did(host, ['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', small]);
+      const failed = await host
+        .put({ path: `${small}/big`, mode: 0o600, root: true, source: { bytes: Buffer.alloc(4_000_000, 'x') } })
+        .then(
+          () => undefined,
+          (error: unknown) => toProblem(error),
+        );
+      expect([host.name, failed?.what]).toEqual([host.name, expect.stringMatching(/no space left/i)]);
+      expect(await did(host, ['ls', '-A', small])).toBe('');
+      await did(host, ['umount', small]);
+    }
+  });
+});
+
+describe('a clock that is wrong', () => {
+  it('is told from the network’s delay, in seconds', async () => {
+    // Machines of one kernel share its clock: this one’s `date` is ten minutes ahead.
+    const machine = both.lab.machine('node-2');
+    await machine.act(['mv', '/usr/bin/date', '/usr/bin/date.real']);
+    const ahead = '#!/bin/sh\nexec /usr/bin/date.real --date="10 minutes" "$@"\n';
+    await machine.act(['sh', '-c', 'cat > /usr/bin/date && chmod 755 /usr/bin/date'], ahead);
+    try {
+      const seen = await status();
+      expect(Math.round((ofHost(seen, 'node-2')?.clockOffset ?? 0) / 10)).toBe(60);
+      expect(Math.round((ofHost(seen, 'node-3')?.clockOffset ?? 99) / 10)).toBe(0);
+    } finally {
+      await machine.act(['mv', '/usr/bin/date.real', '/usr/bin/date']);
+    }
+  });
+});
+
+describe('a journal that is limited', () => {
+  it('says how many lines journald dropped', async () => {
+    const host = hostOf('node-3');
+    await back(host);
+    const lines: string[] = [];
+    const stop = new AbortController();
+    const streaming = host
+      .stream({
+        argv: followCommand('blackstart-flood', ''),
+        root: true,
+        signal: stop.signal,
+        onLine: (line) => {
+          const parsed = parseJournalLine(line);
+          if (parsed !== undefined) lines.push(parsed.text);
+        },
+      })
+      .catch(() => undefined);
+    const flood = 'i=0; while [ $i -lt 5000 ]; do echo line $i; i=$((i+1)); done; sleep 2; echo the end';
+    const limits = ['-p', 'LogRateLimitIntervalSec=1s', '-p', 'LogRateLimitBurst=100'];
+    await did(host, ['systemd-run', '--unit=blackstart-flood', ...limits, '--', 'sh', '-c', flood]);
+    await until('the end of the flood', () => lines.includes('the end') || undefined);
+    stop.abort();
+    await streaming;
+    expect(lines.filter((line) => line.startsWith('line ')).length).toBeLessThan(5_000);
+    expect(lines.find((line) => /^Suppressed \d+ messages/.test(line))).toBeDefined();
+  });
+});
+
+describe('200 ms of delay and 2 % of loss', () => {
+  it('slow a file down and do not change it', { timeout: 300_000 }, async (context) => {
+    const machine = both.lab.machine('node-2');
+    const why = await setWeather(machine.places, machine.host, ['delay', '200ms', 'loss', '2%']);
+    if (why !== undefined) return context.skip(`no netem in this kernel: ${why}`);
+    const host = hostOf('node-2');
+    await back(host);
+    const bytes = Buffer.alloc(2_000_000, 'blackstart ');
+    await host.put({ path: `${DIR}/weather`, mode: 0o600, root: true, source: { bytes } });
+    const here = createHash('sha256').update(bytes).digest('hex');
+    expect(await did(host, ['sha256sum', `${DIR}/weather`])).toBe(`${here}  ${DIR}/weather\n`);
+    expect(ofHost(await status(), 'node-2')?.reachable).toBe(true);
+    await setWeather(machine.places, machine.host, []);
   });
 });

@@ -94,9 +94,12 @@ export class LabCluster {
     return found;
   }
 
-  /** `etcdctl snapshot save` on a server, as the runbook's CronJob does; the file's path on this machine. */
-  async snapshot(): Promise<string> {
-    const machine = this.lab.machine('node-1');
+  /**
+   * `etcdctl snapshot save` on a server, as the runbook's CronJob does; the file's path on this machine. Whatever that member has applied stands in
+   * its database from then on.
+   */
+  async snapshot(from = 'node-1'): Promise<string> {
+    const machine = this.lab.machine(from);
     await machine.act([...CTL, 'snapshot', 'save', '/var/tmp/backup.db']);
     return `${machine.root}/var/tmp/backup.db`;
   }

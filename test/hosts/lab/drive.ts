@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { seeded } from '../../support/mutations.js';
 import type { Lab } from './lab.js';
+import { until } from './sh.js';
 
 export interface Driven {
   readonly recovered: boolean;
@@ -17,10 +19,15 @@ export interface Drive {
   readonly ended: Promise<Driven>;
 }
 
-/** Plays a scenario over an inventory with the built program, in this namespace. */
-export function drive(lab: Lab, inventory: string, scenario = 'full-restore'): Drive {
+/** Plays a scenario over an inventory with the built program, in this namespace; `resume` goes on with a run that was cut off. */
+export function drive(
+  lab: Lab,
+  inventory: string,
+  scenario = 'full-restore',
+  how: 'fresh' | 'resume' = 'fresh',
+): Drive {
   const entry = `${process.env.BLACKSTART_COMPILED}/test/hosts/drive.js`;
-  const child = spawn(process.execPath, [entry, inventory, `${lab.home}/state`, scenario], {
+  const child = spawn(process.execPath, [entry, inventory, `${lab.home}/state`, scenario, how], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH ?? '', HOME: lab.home },
   });
@@ -41,4 +48,33 @@ export function drive(lab: Lab, inventory: string, scenario = 'full-restore'): D
   });
   ended.catch(() => undefined);
   return { child, said: () => err, ended };
+}
+
+/**
+ * Plays a scenario whose console is killed with SIGKILL so many times, each time a seeded while after it said its first or second line more, and
+ * started again.
+ */
+export async function driveKilled(lab: Lab, inventory: string, kills: number, seed: number): Promise<Driven> {
+  const random = seeded(seed);
+  for (let killed = 0; ; killed++) {
+    const run = drive(lab, inventory, 'full-restore', killed === 0 ? 'fresh' : 'resume');
+    if (killed === kills) return run.ended;
+    const lines = 1 + random(2);
+    const pause = random(1_500);
+    const over = run.ended.then(
+      () => true,
+      () => true,
+    );
+    let ended = false;
+    void over.then(() => {
+      ended = true;
+    });
+    await until('its next line', () => ended || run.said().split('\n').length > lines || undefined, {
+      withinMs: 240_000,
+    });
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    if (ended) return run.ended;
+    run.child.kill('SIGKILL');
+    await over;
+  }
 }

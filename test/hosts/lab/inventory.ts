@@ -6,6 +6,8 @@ export interface InventoryOptions {
   /** Lines for `bucket:` or `snapshots:`. */
   readonly backups: string;
   readonly cluster?: string;
+  /** A file of known host keys beside it; without, those of the lab are all known. */
+  readonly knownHosts?: string;
 }
 
 const sudoOf = (host: LabHost): string => (host.sudo === 'password' ? '{ password: file:./sudo-password }' : host.sudo);
@@ -35,7 +37,7 @@ export function writeInventory(lab: Lab, options: InventoryOptions): string {
   secret('token', lab.secrets.token);
   const text = `cluster: ${options.cluster ?? 'lab'}
 drill: true
-knownHosts: ./known_hosts
+knownHosts: ./${options.knownHosts ?? 'known_hosts'}
 servers:
 ${rows('server')}agents:
 ${rows('agent')}jumps:

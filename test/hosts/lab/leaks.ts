@@ -37,7 +37,7 @@ export function watchArguments(lab: Lab, patterns: readonly string[]): { stop():
         if (machine.leader() !== undefined)
           look(machine.host.name, (await machine.inside(['ps', '-eo', 'args'])).stdout);
       }
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 300));
     }
   })();
   return {

@@ -31,6 +31,21 @@ export async function setCable(places: Places, host: LabHost, state: 'up' | 'dow
   await must(['ip', '-n', places.labNamespace, 'link', 'set', cableOf(host), state]);
 }
 
+/** Delay and loss on every packet a host sends. Why not, where the kernel has no netem. */
+export async function setWeather(
+  places: Places,
+  host: LabHost,
+  weather: readonly string[],
+): Promise<string | undefined> {
+  const on = ['tc', '-n', namespaceOf(places, host.name), 'qdisc'];
+  if (weather.length === 0) {
+    await must([...on, 'del', 'dev', 'host0', 'root']);
+    return undefined;
+  }
+  const set = await run([...on, 'replace', 'dev', 'host0', 'root', 'netem', ...weather]);
+  return set.code === 0 ? undefined : set.stderr.trim();
+}
+
 export async function dropHostNamespace(places: Places, host: string): Promise<void> {
   // The kernel lets go of a namespace later than it says; the cable would be there still when the next lab plugs its own.
   await run(['ip', '-n', places.labNamespace, 'link', 'del', `v-${host}`]);
