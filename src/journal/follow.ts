@@ -78,8 +78,14 @@ export function followCommand(service: string, cursor: string): string[] {
     `UNIT=${service}.service`,
     '+',
     `SYSLOG_IDENTIFIER=${JOURNAL_NAME}`,
+    '+',
+    '_SYSTEMD_UNIT=systemd-journald.service',
+    `MESSAGE_ID=${DROPPED}`,
   ];
 }
+
+/** `SD_MESSAGE_JOURNAL_DROPPED` (sd-messages.h): journald itself left lines of a unit out, and says how many. */
+const DROPPED = 'a596d6fe7bfa4994828e72309e95d61e';
 
 /** What one host said since the last flush. */
 interface Said {

@@ -26,6 +26,8 @@ export interface ConnectOptions {
   /** From the first packet to being logged in, milliseconds; stands still while a question is open. */
   readonly readyTimeoutMs: number;
   readonly keepaliveMs: number;
+  /** Told how far the connection has come: for whoever gives up waiting for it. */
+  reached?(how: string): void;
 }
 
 /**
@@ -76,7 +78,7 @@ export async function connect(
     ...(sock === undefined ? {} : { sock }),
   };
   try {
-    await ready(client, config, target, login, verifier, options.readyTimeoutMs, signal);
+    await ready(client, config, target, login, verifier, options, signal);
     // Without this every command waits 40 ms for an acknowledgement before its second packet leaves.
     client.setNoDelay(true);
     return client;
@@ -95,10 +97,16 @@ function ready(
   target: Target,
   login: Login,
   verifier: KeyCheck,
-  timeoutMs: number,
+  { readyTimeoutMs: timeoutMs, reached }: ConnectOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  const place = `${target.host} port ${target.port}`;
   return new Promise((resolve, reject) => {
+    let far = `no SSH session within ${timeoutMs / 1000} s`;
+    const come = (how: string): void => {
+      far = how;
+      reached?.(how);
+    };
     const step = Math.min(250, timeoutMs);
     let waited = 0;
     let shaken = false;
@@ -106,7 +114,7 @@ function ready(
     const timer = setInterval(() => {
       if (login.asking) asked = true;
       else waited += step;
-      if (waited >= timeoutMs) fail(timedOut(target.label, `no SSH session within ${timeoutMs / 1000} s`));
+      if (waited >= timeoutMs) fail(timedOut(target.label, far));
     }, step);
     const stop = (): void => fail(signal.reason);
     const settle = (): void => {
@@ -118,7 +126,9 @@ function ready(
       reject(reason);
     }
     signal.addEventListener('abort', stop, { once: true });
+    client.once('connect', () => come(`${place} takes the connection and says nothing, as an sshd that hangs does`));
     client.on('handshake', () => {
+      if (!shaken) come(`${place} speaks SSH, but the login does not end`);
       shaken = true;
     });
     // Stays for the life of the client: an error nobody listens to would end the program.

@@ -129,10 +129,10 @@ class Pool implements Hosts {
     const keeper = new Keeper({
       host: entry.name,
       clock: this.#clock,
-      open: async (signal) => {
+      open: async (signal, reached) => {
         const target = this.#resolver().resolve(entry);
         for (const note of target.notes) this.#options.warn?.(note);
-        const client = await this.#jumps.connect(target, connecting, signal);
+        const client = await this.#jumps.connect(target, { ...connecting, reached }, signal);
         return makeLink(client, entry.name, this.#clock, readyTimeoutMs, signal);
       },
     });

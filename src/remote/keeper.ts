@@ -7,7 +7,8 @@ import { isNetworkProblem, unreachable } from './problems.js';
 export interface KeeperOptions {
   readonly host: string;
   readonly clock: Clock;
-  open(signal: AbortSignal): Promise<Link>;
+  /** @param reached told how far the connection has come */
+  open(signal: AbortSignal, reached: (how: string) => void): Promise<Link>;
   /** 0 to 1, for jitter. */
   random?(): number;
 }
@@ -24,6 +25,7 @@ export class Keeper {
   #link: Link | undefined;
   #attempt: Promise<Link> | undefined;
   #refusal: ProblemError | undefined;
+  #reached: string | undefined;
   #failures = 0;
   #pause: AbortController | undefined;
   readonly #life = new AbortController();
@@ -36,6 +38,11 @@ export class Keeper {
 
   connection(): Connection {
     return this.#connection;
+  }
+
+  /** How far the attempt under way has come, in words; undefined where nothing has answered yet. */
+  get reached(): string | undefined {
+    return this.#reached;
   }
 
   onConnection(listener: (connection: Connection) => void): () => void {
@@ -85,8 +92,11 @@ export class Keeper {
   }
 
   async #open(): Promise<Link> {
+    this.#reached = undefined;
     try {
-      const link = await this.#options.open(this.#life.signal);
+      const link = await this.#options.open(this.#life.signal, (how) => {
+        this.#reached = how;
+      });
       if (this.#life.signal.aborted) {
         link.client.end();
         throw this.#life.signal.reason;

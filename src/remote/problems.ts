@@ -55,7 +55,7 @@ export function forwardRefused(host: string, to: string, why: string): ProblemEr
 export function timedOut(host: string, what: string): ProblemError {
   return make('host-timeout', host, `${host} did not answer in time: ${what}.`, {
     left: NOTHING,
-    next: 'Check the network and that the machine is on; it is tried again by itself.',
+    next: 'Check the network and that the machine is on; where it takes connections, look at its console: load, memory, disk. It is tried again by itself.',
   });
 }
 

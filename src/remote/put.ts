@@ -52,8 +52,20 @@ export async function putFile(port: PutPort, request: PutRequest): Promise<{ rea
     });
   };
   const mode = request.mode.toString(8).padStart(4, '0');
+  const escalated = request.root === true && uid !== 0;
+  try {
+    await bring();
+    return { bytes: total };
+  } catch (error) {
+    // What came of it may be what fills the disk. Behind a lost connection it stays: the next try goes over it.
+    if (!(error instanceof ProblemError) || !isNetworkProblem(error.problem))
+      await port.exec({ argv: ['rm', '-f', part], root: escalated, timeoutMs: 10_000 }).catch(() => undefined);
+    throw error;
+  }
 
-  if (request.root && uid !== 0) {
+  async function bring(): Promise<void> {
+    if (!escalated) return beside();
+
     const staging = `${await stagingFolder(port, uid, signal)}/${randomBytes(8).toString('hex')}`;
     try {
       await create(run, staging, []);
@@ -64,13 +76,14 @@ export async function putFile(port: PutPort, request: PutRequest): Promise<{ rea
       // Also after a failure: what was staged may be a snapshot's worth of disk.
       await port.exec({ argv: ['rm', '-f', staging], timeoutMs: 10_000 }).catch(() => undefined);
     }
-    return { bytes: total };
   }
-  await create(run, part, uid === 0 && request.root ? ['-D', '-o', 'root', '-g', 'root'] : ['-D']);
-  await send(port, request, part, total);
-  await run(['chmod', mode, part]);
-  await intoPlace(false);
-  return { bytes: total };
+
+  async function beside(): Promise<void> {
+    await create(run, part, uid === 0 && request.root ? ['-D', '-o', 'root', '-g', 'root'] : ['-D']);
+    await send(port, request, part, total);
+    await run(['chmod', mode, part]);
+    await intoPlace(false);
+  }
 }
 
 /** Does something again after the connection was lost, each time a little later. */
@@ -205,7 +218,7 @@ function failed(host: string, path: string, said: string): ProblemError {
     id: 'put-failed',
     what: `${path} could not be written: ${inertLine(said.trim(), 300) || 'no reason given'}`,
     where: host,
-    left: 'The file itself is as it was; a .part file may lie beside it.',
+    left: 'The file itself is as it was; what had come of it was removed, where the host still answers.',
     next: full ? 'Make room on that disk, then try again.' : 'Look at the folder on the host, then try again.',
   });
 }

@@ -58,7 +58,8 @@ export class CommandRunner {
     } catch (error) {
       if (!stop.aborted || error instanceof ProblemError) throw error;
       if (command.signal?.aborted) throw cancelled(this.host, shown, progress.sent);
-      if (!progress.sent) throw timedOut(this.host, `no connection or free session for: ${shown}`);
+      if (!progress.sent)
+        throw timedOut(this.host, this.keeper.reached ?? `no connection or free session for: ${shown}`);
       throw commandTimeout(this.host, shown, timeoutMs ?? 0);
     } finally {
       over.abort();

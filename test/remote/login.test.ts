@@ -275,8 +275,15 @@ describe('network', () => {
     atEnd(() => silent.close());
     const { port } = silent.address() as { port: number };
     const { hosts } = open([entry('cp1', port)], [], { readyTimeoutMs: 200 });
-    expect((await problemOf(hosts.get('cp1').exec(ECHO))).id).toBe('host-timeout');
+    expect(await problemOf(hosts.get('cp1').exec(ECHO))).toMatchObject({
+      id: 'host-timeout',
+      what: expect.stringMatching(/port \d+ takes the connection and says nothing/),
+    });
     await hosts.closeAll();
+    // The same words where a command's own patience ends first.
+    const patient = open([entry('cp1', port)], []).hosts;
+    expect((await problemOf(patient.get('cp1').exec({ ...ECHO, timeoutMs: 300 }))).what).toMatch(/says nothing/);
+    await patient.closeAll();
   });
 
   it('a host that comes back is connected to by itself', async () => {

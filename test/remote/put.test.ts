@@ -130,6 +130,7 @@ describe('put', () => {
     server.program('dd', 'cat > /dev/null; echo "dd: error writing: No space left on device" >&2; exit 1');
     const full = await problemOf(host.put({ source: { bytes: Buffer.from('x') }, path: to, mode: 0o600 }));
     expect(full).toMatchObject({ id: 'put-failed', next: expect.stringContaining('Make room') });
+    expect(readdirSync(join(server.home, 'deep', 'down'))).toEqual([]);
     const missing = await problemOf(host.put({ source: { file: '/no/such' }, path: to, mode: 0o600 }));
     expect(missing.id).toBe('file-unreadable');
     const relative = await problemOf(
