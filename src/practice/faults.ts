@@ -26,6 +26,7 @@ export const FAULTS = [
     name: 'peer-returns',
     description: 'Like lost-quorum, but node-3 gets its power back after 25 seconds, and its K3s starts by itself.',
   },
+  { name: 'no-etcdctl', description: 'No server has etcdctl, which K3s does not bring.' },
   {
     name: 'two-survivors',
     description: 'K3s is stopped on node-1 and node-2, whose data is sound; node-3 has no power.',

@@ -106,7 +106,7 @@ function systemFiles(files: Files, host: HostPlan): void {
   files.symlink('usr/bin', '/bin');
   files.symlink('usr/sbin', '/sbin');
   for (const name of PROGRAMS.keys()) {
-    if (!['k3s', 'kubectl', 'crictl', '['].includes(name)) files.write(`/usr/bin/${name}`, '', 0o755);
+    if (!['k3s', 'kubectl', 'crictl', 'etcdctl', '['].includes(name)) files.write(`/usr/bin/${name}`, '', 0o755);
   }
   for (const name of SHELL_TOOLS) files.write(`/usr/bin/${name}`, '', 0o755);
   const id = `0123456789abcdef0123456789abcde${host.name.at(-1)}`;
@@ -184,6 +184,7 @@ export function makeDisk(host: HostPlan, now: () => number, faults: ReadonlySet<
   systemFiles(files, host);
   if (faults.has('not-installed') && host.name === 'node-2') return disk;
   if (faults.has('fresh-host') && host.name === 'node-3') return disk;
+  if (host.role === 'server' && !faults.has('no-etcdctl')) files.write('/usr/bin/etcdctl', 'ELF', 0o755, 15_000_000);
   installK3s(files, host);
   configure(files, host, dataDir);
   if (host.role === 'server') serverFiles(files, host, dataDir);
