@@ -7,7 +7,7 @@ import { explainResetFailure, RESET_STAGES } from '../../src/k3s/messages.js';
 import { type ResetPlan, resetUnitCommand, stripConfigCommand } from '../../src/k3s/reset.js';
 import { PUT_BACK_SCRIPT, runDir, secretDir } from '../../src/k3s/scripts.js';
 import { deliveredPath } from './deliver.js';
-import { k3sProgram, pathsOf } from './hosts.js';
+import { configFilesOf, k3sProgram, pathsOf } from './hosts.js';
 import { at, failed, minutes, no, seconds, silence, yes } from './judge.js';
 import { safetyCopy } from './save.js';
 import { askUnit, attemptDir, isJudgement, readUnit, unitName, wrapperPath } from './unit.js';
@@ -25,7 +25,7 @@ interface ResetKind {
 
 /** Config files as they are would stop the reset (`server:`) or fight the proven token, so it reads copies without those settings. */
 function configCommands(context: StepContext, { fromSnapshot }: ResetKind): Command[] {
-  const files = context.facts(context.host).service?.configFiles ?? [];
+  const files = configFilesOf(context);
   const paths = pathsOf(context);
   const copies = files.map(
     (file) =>

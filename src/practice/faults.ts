@@ -52,6 +52,10 @@ export const FAULTS = [
     description: 'Two servers keep quorum; node-3 was replaced by a new machine of the same name without K3s.',
   },
   {
+    name: 'fresh-servers',
+    description: 'All three servers were replaced by new machines of the same names without K3s; the agents are left.',
+  },
+  {
     name: 'wrong-passphrase',
     description: 'The passphrase file holds another passphrase than the backups were made with.',
   },
