@@ -34,13 +34,20 @@ const lost = (context: StepContext): string => {
   return `what was written after ${taken} (revision ${proof.revision.toLocaleString('en')})${named}${wakes}`;
 };
 
+/** New machines have nothing to stop or to save. */
+function stopsWhat(context: StepContext): string {
+  const there = serversIn(context).filter((name) => !neededK3s(context, name));
+  return there.length === 0
+    ? ''
+    : `stops K3s on ${there.join(', ')} and keeps it from starting; copies data, token and configuration; `;
+}
+
 const gates: readonly GateSpec[] = [
   {
     id: 'stop',
     title: 'Stop and hold every server, save what is there',
     typed: (context) => olderK3s(context, primaryName(context)),
-    does: (context) =>
-      `stops K3s on ${serversIn(context).join(', ')} and keeps it from starting; copies data, token and configuration; brings the snapshot to ${primaryName(context)}${installsFirst(context)}`,
+    does: (context) => `${stopsWhat(context)}brings the snapshot to ${primaryName(context)}${installsFirst(context)}`,
     loses: (context) =>
       `the control plane until the restore ends; workloads keep running${olderRisk(context, primaryName(context))}`,
     keeps: () => 'everything: nothing is removed or overwritten',

@@ -4,7 +4,7 @@ import { diskFree, diskUsed, diskUsedBelow } from '../../src/k3s/ask.js';
 import { parseDf, parseSizes } from '../../src/k3s/listing.js';
 import { roomNeeded } from './deliver.js';
 import { provenBackup } from './fetch.js';
-import { pathsOf, primaryName } from './hosts.js';
+import { neededK3s, pathsOf, primaryName } from './hosts.js';
 import { at, bytes, failed, silence, yes } from './judge.js';
 import { k3sVersionOn } from './source.js';
 
@@ -68,7 +68,8 @@ export const versionCheck = (host: string): GateCheck =>
     const installed = k3sVersionOn(context, host);
     const snapshot = provenBackup(context)?.k3sVersion;
     const older = olderK3s(context, host) === undefined ? '' : 'OLDER: ';
-    return yes([`${older}installed ${installed || 'unknown'}, snapshot of ${snapshot ?? 'an unknown version'}`]);
+    const there = neededK3s(context, host) ? 'to be installed' : 'installed';
+    return yes([`${older}${there} ${installed || 'unknown'}, snapshot of ${snapshot ?? 'an unknown version'}`]);
   });
 
 /** Room a restore takes on the server it is done on; a reset that keeps the data copies them once while it runs (R17). */

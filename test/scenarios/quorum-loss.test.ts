@@ -83,6 +83,17 @@ describe('quorum is lost and one server is left', () => {
     expect(cell('live-snapshot', 'node-1')?.evidence.join()).toMatch(why);
   });
 
+  test('a survivor with too little disk for a copy is told so before anything stops', async () => {
+    await begun(['lost-quorum', 'disk-full']);
+    rig.runner.begin();
+    await rig.play(() => rig.runner.attention.kind === 'gate');
+    const gate = await rig.runner.openGate();
+    const no = gate.facts.filter((fact) => !fact.ok).map((fact) => fact.text);
+    expect(no.join()).toMatch(/60 MB free on \/, .* needed/);
+    expect(await rig.runner.confirmGate(gate.typed)).toBe('blocked');
+    expect(await out('node-1', 'systemctl is-active k3s')).toBe('active\n');
+  });
+
   test('an etcdctl that fails is said, and the plan goes on', async () => {
     await begun(['lost-quorum']);
     rig.cluster.node('node-1').files().remove('/var/lib/rancher/k3s/server/tls/etcd/client.key');
