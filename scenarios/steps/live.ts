@@ -1,10 +1,9 @@
 import { act, look, once, putText } from '../../src/incident/command.js';
 import type { Judgement, Step, StepContext, When } from '../../src/incident/step.js';
 import { diskFree, sha256, statFile } from '../../src/k3s/ask.js';
-import { parseHttp } from '../../src/k3s/health.js';
 import { parseDf } from '../../src/k3s/listing.js';
 import {
-  etcdAlone,
+  etcdServes,
   findEtcdctl,
   hasEtcdctl,
   hasTrailer,
@@ -69,7 +68,7 @@ export const liveSnapshot: Step = {
       look(statFile(liveSnapshotPath(context.runId))),
       look(sha256(liveSnapshotPath(context.runId)), { timeoutMs: minutes(2) }),
       look(findEtcdctl()),
-      look(etcdAlone()),
+      look(etcdServes(pathsOf(context).tls)),
       look(diskFree('/var/lib')),
     ],
     judge: (answers, context) => {
@@ -85,8 +84,9 @@ export const liveSnapshot: Step = {
         return yes([`${path}, ${bytes(size)}, sha256 ${sum.slice(0, 12)}`], { path, bytes: size, sha256: sum });
       }
       if (unit.answer !== 'no' || unit.underWay === true) return unit;
-      if (parseHttp(at(answers, 7).stdout).code !== 200) return without('etcd does not answer');
       if (!hasEtcdctl(at(answers, 6).stdout)) return without('there is no etcdctl');
+      if (at(answers, 7).code !== 0)
+        return without(`etcd does not serve it: ${lastLine(at(answers, 7).stderr) || 'no answer in time'}`);
       const short = tooLittle(context, at(answers, 8).stdout);
       return short === undefined ? no('not taken yet') : without(`too little room on /var/lib: ${short}`);
     },

@@ -1,4 +1,3 @@
-import { httpGet } from './ask.js';
 import { JOURNAL_NAME, systemdWord } from './reset.js';
 import { runDir } from './scripts.js';
 
@@ -17,8 +16,26 @@ export const findEtcdctl = (): string[] => ['stat', '-L', '-c', '%n %a', ...PLAC
 export const hasEtcdctl = (said: string): boolean =>
   said.split('\n').some((line) => (Number.parseInt(/^\/\S+ ([0-7]+)$/.exec(line)?.[1] ?? '0', 8) & 0o111) !== 0);
 
-/** What etcd answers with 200 whether or not it has a leader (`03-curl-2381-health-serializable-true`). */
-export const etcdAlone = (): string[] => httpGet('http://127.0.0.1:2381/health?serializable=true');
+/** With the client certificate of K3s, which opens etcd (facts 2.1); 3.3 and older know `snapshot` only with `ETCDCTL_API=3`. */
+const etcdctl = (tls: string, seconds: number, ...command: string[]): string[] => [
+  'ETCDCTL_API=3',
+  'timeout',
+  String(seconds),
+  'etcdctl',
+  '--endpoints=https://127.0.0.1:2379',
+  `--cacert=${tls}/etcd/server-ca.crt`,
+  `--cert=${tls}/etcd/client.crt`,
+  `--key=${tls}/etcd/client.key`,
+  ...command,
+];
+
+const PATH = `PATH=${[...PLACES, '/usr/sbin', '/bin', '/sbin'].join(':')}`;
+
+/**
+ * Whether etcd serves clients, which it tells without quorum too (R31). Its health port says nothing of that: an etcd that was started anew
+ * without quorum answers there, and serves nobody (`05-node-1-journal-restart-without-quorum`).
+ */
+export const etcdServes = (tls: string): string[] => ['env', PATH, ...etcdctl(tls, 8, 'endpoint', 'status')];
 
 export const liveSnapshotPath = (run: string): string => `${runDir(run)}/live-snapshot.db`;
 
@@ -33,11 +50,11 @@ export interface LivePlan {
   readonly unit: string;
   readonly attemptDir: string;
   readonly wrapper: string;
-  /** `server/tls` of the K3s that runs; its client certificate opens etcd (facts 2.1). */
+  /** `server/tls` of the K3s that runs. */
   readonly tls: string;
 }
 
-/** The whole `systemd-run` command: 3.3 and older take `snapshot` only with `ETCDCTL_API=3`. The unit is gone once it has ended, the receipt stays. */
+/** The whole `systemd-run` command. The unit is gone once it has ended, the receipt stays. */
 export const liveSnapshotCommand = ({ run, unit, attemptDir, wrapper, tls }: LivePlan): string[] => [
   'systemd-run',
   `--unit=${unit}`,
@@ -48,22 +65,10 @@ export const liveSnapshotCommand = ({ run, unit, attemptDir, wrapper, tls }: Liv
   '-p',
   `SyslogIdentifier=${JOURNAL_NAME}`,
   '-p',
-  `Environment=PATH=${[...PLACES, '/usr/sbin', '/bin', '/sbin'].join(':')}`,
+  `Environment=${PATH}`,
   '--',
   '/bin/sh',
   wrapper,
   attemptDir,
-  ...[
-    'ETCDCTL_API=3',
-    'timeout',
-    String(PATIENCE),
-    'etcdctl',
-    '--endpoints=https://127.0.0.1:2379',
-    `--cacert=${tls}/etcd/server-ca.crt`,
-    `--cert=${tls}/etcd/client.crt`,
-    `--key=${tls}/etcd/client.key`,
-    'snapshot',
-    'save',
-    liveSnapshotPath(run),
-  ].map(systemdWord),
+  ...etcdctl(tls, PATIENCE, 'snapshot', 'save', liveSnapshotPath(run)).map(systemdWord),
 ];

@@ -71,9 +71,16 @@ describe('quorum is lost and one server is left', () => {
     expect(await out('node-1', 'systemctl list-units --all')).not.toContain('live-snapshot');
   });
 
+  test('once K3s has started anew without quorum, its etcd serves nobody: none is taken, and nothing waits for it', async () => {
+    await begun(['lost-quorum']);
+    await rig.wait(90_000);
+    await recovers();
+    expect(cell('live-snapshot', 'node-1')?.evidence.join()).toMatch(/none taken: etcd does not serve it/);
+  });
+
   test.each([
     ['without etcdctl', ['lost-quorum', 'no-etcdctl'], /none taken: there is no etcdctl/],
-    ['where etcd does not answer', ['damaged-survivor'], /none taken: etcd does not answer/],
+    ['where etcd does not answer', ['damaged-survivor'], /none taken: etcd does not serve it: .*deadline/],
     ['with too little room', ['lost-quorum', 'disk-full'], /none taken: too little room/],
   ] as const)('%s none is taken, and nothing waits for it', async (_what, faults, why) => {
     await begun(faults);
@@ -99,7 +106,7 @@ describe('quorum is lost and one server is left', () => {
     rig.cluster.node('node-1').files().remove('/var/lib/rancher/k3s/server/tls/etcd/client.key');
     await recovers();
     expect(cell('live-snapshot', 'node-1')?.evidence.join()).toMatch(
-      /none taken: etcdctl did not finish: .*client\.key/,
+      /none taken: etcd does not serve it: .*client\.key/,
     );
   });
 
