@@ -7,8 +7,9 @@ import { restartAgents } from './steps/agents.js';
 import { caCheck, mountCheck, olderK3s, olderRisk, roomCheck, tokenCheck, versionCheck } from './steps/checks.js';
 import { compareLoss, lossOf } from './steps/compare.js';
 import { fetchAndProve, identityCheck, provenBackup } from './steps/fetch.js';
+import { fetchFirstProgram, firstChecks, installFirst, installsFirst } from './steps/first.js';
 import { outside, outsiders, serverOptions, unaccounted, unfit } from './steps/fitness.js';
-import { agentsIn, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
+import { agentsIn, neededK3s, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
 import { freshChecks, installsOn } from './steps/install.js';
 import { moveAside } from './steps/rejoin.js';
 import { reset } from './steps/reset.js';
@@ -33,13 +34,20 @@ const lost = (context: StepContext): string => {
   return `what was written after ${taken} (revision ${proof.revision.toLocaleString('en')})${named}${wakes}`;
 };
 
+/** New machines have nothing to stop or to save. */
+function stopsWhat(context: StepContext): string {
+  const there = serversIn(context).filter((name) => !neededK3s(context, name));
+  return there.length === 0
+    ? ''
+    : `stops K3s on ${there.join(', ')} and keeps it from starting; copies data, token and configuration; `;
+}
+
 const gates: readonly GateSpec[] = [
   {
     id: 'stop',
     title: 'Stop and hold every server, save what is there',
     typed: (context) => olderK3s(context, primaryName(context)),
-    does: (context) =>
-      `stops K3s on ${serversIn(context).join(', ')} and keeps it from starting; copies data, token and configuration; brings the snapshot to ${primaryName(context)}`,
+    does: (context) => `${stopsWhat(context)}brings the snapshot to ${primaryName(context)}${installsFirst(context)}`,
     loses: (context) =>
       `the control plane until the restore ends; workloads keep running${olderRisk(context, primaryName(context))}`,
     keeps: () => 'everything: nothing is removed or overwritten',
@@ -50,13 +58,17 @@ const gates: readonly GateSpec[] = [
       // Peers move theirs aside later: better seen now than behind the point of no return.
       ...serversIn(context).map(mountCheck),
       versionCheck(primaryName(context)),
+      ...firstChecks(context),
     ],
   },
   {
     id: 'reset',
     title: 'Reset etcd from the snapshot',
     typed: (context) => olderK3s(context, primaryName(context)) ?? primaryName(context),
-    does: (context) => `moves the etcd data of ${primaryName(context)} aside; membership becomes this server alone`,
+    does: (context) =>
+      neededK3s(context, primaryName(context))
+        ? `fills ${primaryName(context)}, a new machine without etcd data, from the snapshot; membership becomes this server alone`
+        : `moves the etcd data of ${primaryName(context)} aside; membership becomes this server alone`,
     loses: (context) => `${lost(context)}${olderRisk(context, primaryName(context))}`,
     losses: (context) => lossLines(lossOf(context)),
     keeps: (context) => `server/db/etcd-old-<time>, server/tls-<time>, and the safety copy of run ${context.runId}`,
@@ -96,7 +108,8 @@ export const fullRestore: Scenario = {
       key: 'primary',
       press: 'p',
       title: 'Server to restore on',
-      options: (context) => serverOptions(context, (name) => [...outside(context, name), ...unfit(context, name)]),
+      options: (context) =>
+        serverOptions(context, (name) => [...outside(context, name, true), ...unfit(context, name)]),
     },
   ],
   gates,
@@ -105,11 +118,11 @@ export const fullRestore: Scenario = {
     if (serversIn(context).length === 0) missing.push('No server answers: there is nothing to restore on.');
     const primary = context.choices.primary;
     const reachable = serversIn(context).filter((name) => context.facts(name).reachable);
-    missing.push(...outsiders(context));
+    missing.push(...outsiders(context, true));
     if (primary !== undefined && serversIn(context).includes(primary)) missing.push(...unfit(context, primary));
     else if (
       reachable.length === 0 ||
-      reachable.some((name) => unfit(context, name).length + outside(context, name).length === 0)
+      reachable.some((name) => unfit(context, name).length + outside(context, name, true).length === 0)
     )
       missing.push('Choose the server to restore on.');
     else missing.push(...reachable.flatMap((name) => unfit(context, name)));
@@ -118,6 +131,20 @@ export const fullRestore: Scenario = {
   },
   phases: [
     { id: 'prove', title: 'Prove the backup', hosts: () => [HERE], order: () => 'together', steps: [fetchAndProve] },
+    {
+      id: 'first-program',
+      title: 'Bring K3s',
+      hosts: () => [HERE],
+      order: () => 'together',
+      steps: [fetchFirstProgram],
+    },
+    {
+      id: 'first',
+      title: 'A new first server',
+      hosts: onlyPrimary,
+      order: () => 'together',
+      steps: [installFirst],
+    },
     ...stopAndDeliver,
     {
       id: 'compare',

@@ -3,6 +3,7 @@ import { forgetUnits, freshSnapshot, listLeftovers, removeOverrides } from './st
 import { deliver } from './steps/deliver.js';
 import { agentsIn, onlyPrimary, peersOf, serversIn } from './steps/hosts.js';
 import { fetchProgramForPeers, installOnPeer } from './steps/install.js';
+import { forgetPassword } from './steps/node-password.js';
 import { becomeVoter, moveAside, peerReady, rejoin } from './steps/rejoin.js';
 import { saveServers } from './steps/save.js';
 import { stopServers } from './steps/stop.js';
@@ -44,7 +45,7 @@ export const othersJoin = ({ joins = rejoin.title, beforeInstall = [], agents }:
     title: 'The other servers, one by one',
     hosts: peersOf,
     order: () => 'one-by-one',
-    steps: [moveAside, ...beforeInstall, installOnPeer, { ...rejoin, title: joins }, becomeVoter],
+    steps: [moveAside, ...beforeInstall, installOnPeer, forgetPassword, { ...rejoin, title: joins }, becomeVoter],
   },
   { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
   { id: 'workers', title: 'Workers', hosts: agentsIn, order: () => ({ batches: 5 }), steps: agents },

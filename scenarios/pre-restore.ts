@@ -2,6 +2,7 @@ import { namesOf } from '../src/incident/cluster.js';
 import { type IncidentState, isSettled } from '../src/incident/state.js';
 import { HERE, type StepContext } from '../src/incident/step.js';
 import { provenBackup } from './steps/fetch.js';
+import { notManaged } from './steps/fitness.js';
 import { serversIn } from './steps/hosts.js';
 import { bytes } from './steps/judge.js';
 
@@ -159,13 +160,15 @@ export const preRestore: readonly ChecklistItem[] = [
       const { context } = seen;
       const servers = serversIn(context);
       const ready = servers.filter(
-        (name) => context.facts(name).reachable && context.facts(name).service !== undefined,
+        (name) => context.facts(name).reachable && notManaged(context, name, true).length === 0,
       );
+      const fresh = ready.filter((name) => context.facts(name).service === undefined);
+      const given = fresh.length === 0 ? '' : `; ${fresh.join(', ')} new, given K3s by the plan`;
       const total = namesOf(context.cluster, 'server').length;
       return {
         met: ready.length > 0 && ready.length === servers.length,
         underWay: servers.some((name) => seen.lookedAt[name] === undefined),
-        evidence: `${ready.length} of ${total} servers answer and have K3s`,
+        evidence: `${ready.length} of ${total} servers answer and ${fresh.length === 0 ? 'have K3s' : `are fit${given}`}`,
         ...oldestLook(seen, ready),
       };
     },

@@ -9,6 +9,7 @@ import { outside, outsiders, serverOptions, unaccounted, unfit } from './steps/f
 import { onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
 import { freshChecks, installsOn } from './steps/install.js';
 import { failed, yes } from './steps/judge.js';
+import { liveSnapshot, liveSnapshots } from './steps/live.js';
 import { moveAside } from './steps/rejoin.js';
 import { resetMembership } from './steps/reset.js';
 import { saveServers } from './steps/save.js';
@@ -80,7 +81,7 @@ const gates: readonly GateSpec[] = [
     title: 'Stop and hold every server that answers, save and read its data',
     typed: () => undefined,
     does: (context) =>
-      `stops K3s on ${serversIn(context).join(', ')} and keeps it from starting; copies data, token and configuration; reads each server’s data on a copy`,
+      `has etcd write a snapshot where it still answers and etcdctl is at hand; stops K3s on ${serversIn(context).join(', ')} and keeps it from starting; copies data, token and configuration; reads each server’s data on a copy`,
     loses: () => 'the control plane until the end; workloads keep running',
     keeps: () => 'everything: nothing is removed or overwritten',
     undo: 'complete: lifts the holds and starts what was running',
@@ -96,7 +97,7 @@ const gates: readonly GateSpec[] = [
     does: (context) =>
       `makes ${primaryName(context)} the only member of the cluster, with the data it has; ${namesOf(context.cluster, 'server').length - 1} members are forgotten`,
     loses: lost,
-    keeps: (context) => `the safety copy of run ${context.runId} on every server that answers`,
+    keeps: (context) => `the safety copy of run ${context.runId} on every server that answers${liveSnapshots(context)}`,
     undo: 'complete until the server has started: the safety copy is put back; none after the release',
     checks: (context) => [soundCheck, ownTokenCheck(primaryName(context))],
   },
@@ -172,6 +173,7 @@ export const quorumLoss: Scenario = {
     return missing;
   },
   phases: [
+    { id: 'live', title: 'While etcd runs', hosts: serversIn, order: () => 'together', steps: [liveSnapshot] },
     {
       id: 'safe',
       title: 'Make safe',

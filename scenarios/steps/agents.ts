@@ -3,18 +3,37 @@ import type { Step, StepContext } from '../../src/incident/step.js';
 import { showUnit } from '../../src/k3s/ask.js';
 import { urlHost } from '../../src/k3s/health.js';
 import { parseUnit } from '../../src/k3s/systemd.js';
-import { nodeAddress, pathsOf } from './hosts.js';
+import { isIp, neededK3s, nodeAddress, pathsOf, serversIn } from './hosts.js';
 import { at, minutes, no, seconds, silence, yes } from './judge.js';
 import { joinUrl } from './rejoin.js';
 import { primaryStartedAt } from './start.js';
 
-/** An agent whose configured server is one that was left out would wait for it forever. */
+/** An agent whose configured server is one that was left out, or gave way to a new machine elsewhere, would wait for it forever. */
 export function namesGoneServer(context: StepContext): boolean {
   const configured = context.facts(context.host).service?.serverUrl;
   if (configured === undefined) return false;
   const host = urlHost(configured.url);
-  return context.choices.fenced.some((name) => host === nodeAddress(context, name));
+  if (context.choices.fenced.some((name) => host === nodeAddress(context, name))) return true;
+  // Of a name nobody can say here where it leads; it may be a load balancer's.
+  const replaced = serversIn(context).some((name) => neededK3s(context, name));
+  return (
+    replaced &&
+    isIp(host) &&
+    !serversIn(context).some((name) => host === nodeAddress(context, name)) &&
+    !isApi(context, host)
+  );
 }
+
+const isApi = (context: StepContext, host: string): boolean =>
+  context.cluster.api !== undefined && urlHost(context.cluster.api) === host;
+
+/** Its own configuration comes back into force when the plan ends. */
+const staysWrong = (context: StepContext): string[] =>
+  namesGoneServer(context)
+    ? [
+        `its configuration names ${context.facts(context.host).service?.serverUrl?.url ?? ''}, which is gone: set server: ${joinUrl(context)} there before its next restart`,
+      ]
+    : [];
 
 export const restartAgents: Step = {
   id: 'restart-agents',
@@ -31,7 +50,9 @@ export const restartAgents: Step = {
       const unit = parseUnit(at(answers, 0).stdout);
       const after = unit.startedAt !== null && unit.startedAt >= primaryStartedAt(context);
       if (!after) return no('not restarted since the restored server came up');
-      return unit.active === 'active' ? yes(['restarted, active']) : no(`restarted, unit ${unit.active}`);
+      return unit.active === 'active'
+        ? yes(['restarted, active', ...staysWrong(context)])
+        : no(`restarted, unit ${unit.active}`);
     },
   },
   run: (context) => [

@@ -4,8 +4,9 @@ import { diskFree, diskUsed, diskUsedBelow } from '../../src/k3s/ask.js';
 import { parseDf, parseSizes } from '../../src/k3s/listing.js';
 import { roomNeeded } from './deliver.js';
 import { provenBackup } from './fetch.js';
-import { pathsOf, primaryName } from './hosts.js';
+import { neededK3s, pathsOf, primaryName } from './hosts.js';
 import { at, bytes, failed, silence, yes } from './judge.js';
+import { k3sVersionOn } from './source.js';
 
 /** What gates check just before they are confirmed. Evidence carries nothing that ages. */
 
@@ -50,7 +51,7 @@ const minorOf = (version: string): number => Number(/^v?1\.(\d+)/.exec(version)?
  * what a newer one wrote is not supported there. Typed at the gate, it is the operator's word that this is meant.
  */
 export function olderK3s(context: StepContext, host: string): string | undefined {
-  const installed = context.facts(host).service?.version ?? '';
+  const installed = k3sVersionOn(context, host);
   const newest = Math.max(0, ...(provenBackup(context)?.nodes.map((node) => minorOf(node.version)) ?? []));
   return newest > 0 && minorOf(installed) > 0 && minorOf(installed) < newest ? installed : undefined;
 }
@@ -64,10 +65,11 @@ export function olderRisk(context: StepContext, host: string): string {
 
 export const versionCheck = (host: string): GateCheck =>
   factCheck('K3s is not older than the snapshot', host, (_answers, context) => {
-    const installed = context.facts(host).service?.version;
+    const installed = k3sVersionOn(context, host);
     const snapshot = provenBackup(context)?.k3sVersion;
     const older = olderK3s(context, host) === undefined ? '' : 'OLDER: ';
-    return yes([`${older}installed ${installed || 'unknown'}, snapshot of ${snapshot ?? 'an unknown version'}`]);
+    const there = neededK3s(context, host) ? 'to be installed' : 'installed';
+    return yes([`${older}${there} ${installed || 'unknown'}, snapshot of ${snapshot ?? 'an unknown version'}`]);
   });
 
 /** Room a restore takes on the server it is done on; a reset that keeps the data copies them once while it runs (R17). */
@@ -90,7 +92,9 @@ export function roomCheck(host: string, forReset: (context: StepContext) => numb
       judge: (answers, context) => {
         const quiet = silence(answers);
         if (quiet !== undefined) return quiet;
-        const free = [0, 1].map((index) => parseDf(at(answers, index).stdout)[0]);
+        const [own, system] = [0, 1].map((index) => parseDf(at(answers, index).stdout)[0]);
+        // A new machine has no data directory yet.
+        const free = [own ?? system, system];
         const safety = Number(/^(\d+)/.exec(at(answers, 2).stdout)?.[1] ?? 0) * 1.1 + 50e6;
         const restore = host === primaryName(context) ? forReset(context) : 0;
         const together = free[0]?.target === free[1]?.target;

@@ -10,7 +10,7 @@ const candidates = (context: StepContext): string[] =>
   serversIn(context)
     .filter((name) => {
       const { reachable, data } = context.facts(name);
-      return reachable && data?.datastore === 'etcd' && (data.dbBytes ?? 0) > 0;
+      return reachable && !neededK3s(context, name) && data?.datastore === 'etcd' && (data.dbBytes ?? 0) > 0;
     })
     .sort((a, b) => (context.facts(b).data?.dbModified ?? 0) - (context.facts(a).data?.dbModified ?? 0));
 

@@ -3,14 +3,20 @@ import type { StepContext } from '../../src/incident/step.js';
 import { installByHand } from '../../src/k3s/install.js';
 import { provenBackup } from './fetch.js';
 import { agentsIn, serversIn } from './hosts.js';
+import { programSource, settingsSource } from './source.js';
 
 /** Which hosts a plan can be carried out on, and why not. */
 
-/** A fresh server that joins another one is given that one's K3s; nobody can give it to the first. */
-function getsK3s(context: StepContext, host: string): boolean {
+/** A fresh server is given K3s by the one it joins; the first one only by a restore, from whoever has it. */
+function getsK3s(context: StepContext, host: string, firstToo: boolean): boolean {
+  if (!namesOf(context.cluster, 'server').includes(host)) return false;
   const { primary } = context.choices;
-  const joins = namesOf(context.cluster, 'server').includes(host) && primary !== undefined && host !== primary;
-  return joins && context.facts(primary).service !== undefined;
+  if (primary !== undefined && host !== primary && context.facts(primary).service !== undefined) return true;
+  if (!firstToo) return false;
+  // Before the backup is proven nobody knows what its servers were started with; then the gate looks at it.
+  const first = primary ?? host;
+  const settings = settingsSource(context, first) !== undefined || provenBackup(context) === undefined;
+  return programSource(context, first) !== undefined && settings;
 }
 
 /** The command for it, once a proven snapshot tells version and arguments of the servers that were. */
@@ -20,20 +26,20 @@ function howToInstall(context: StepContext): string {
 }
 
 /** Why the plan cannot be carried out on a host at all, server or agent. */
-export function notManaged(context: StepContext, host: string): string[] {
+export function notManaged(context: StepContext, host: string, firstToo = false): string[] {
   const facts = context.facts(host);
   if (!facts.reachable) return [];
   if (facts.init === 'other') return [`${host} does not run systemd: this plan cannot be carried out there.`];
-  if (facts.service !== undefined || getsK3s(context, host)) return [];
+  if (facts.service !== undefined || getsK3s(context, host, firstToo)) return [];
   return [
-    `K3s is not installed on ${host}: install it without starting it${howToInstall(context)}, or leave ${host} out with a reason.`,
+    `K3s is not installed on ${host}${firstToo ? ', and no host has it to take from: name a file with it (k3s: program in cluster.yaml),' : ':'} install it without starting it${howToInstall(context)}, or leave ${host} out with a reason.`,
   ];
 }
 
 /** Why a server cannot take part, neither as the primary nor as one that joins it. */
-export function outside(context: StepContext, host: string): string[] {
+export function outside(context: StepContext, host: string, firstToo = false): string[] {
   const { data, service } = context.facts(host);
-  const why = notManaged(context, host);
+  const why = notManaged(context, host, firstToo);
   if (data?.datastore === 'sqlite')
     why.push(
       `${host} uses SQLite: an etcd snapshot cannot be restored there, nor can it join. Leave it out with a reason.`,
@@ -70,10 +76,10 @@ export function unaccounted(context: StepContext): string[] {
 }
 
 /** Why the hosts that answer cannot take part, one sentence each. */
-export const outsiders = (context: StepContext): string[] => [
+export const outsiders = (context: StepContext, firstToo = false): string[] => [
   ...serversIn(context)
     .filter((name) => context.facts(name).reachable)
-    .flatMap((name) => outside(context, name)),
+    .flatMap((name) => outside(context, name, firstToo)),
   ...agentsIn(context).flatMap((name) => notManaged(context, name)),
 ];
 
@@ -90,7 +96,9 @@ export const serverOptions = (
 /** The server that is best restored on: it answers, has K3s, and names no other server. */
 export function suggestPrimary(context: StepContext): string | undefined {
   const fit = namesOf(context.cluster, 'server').filter(
-    (name) => context.facts(name).reachable && outside(context, name).length + unfit(context, name).length === 0,
+    (name) => context.facts(name).reachable && outside(context, name, true).length + unfit(context, name).length === 0,
   );
-  return fit.find((name) => context.facts(name).service?.serverUrl === undefined) ?? fit[0];
+  // A new machine only where no server has K3s any more.
+  const has = fit.filter((name) => context.facts(name).service !== undefined);
+  return has.find((name) => context.facts(name).service?.serverUrl === undefined) ?? has[0] ?? fit[0];
 }

@@ -39,7 +39,18 @@ export function nodeAddress(context: StepContext, host: string): string {
   if (host === '') return '<server>';
   const facts = context.facts(host);
   // The recorded address names the SSH port where it is not 22; K3s' own is another.
-  return facts.service?.nodeIp ?? hostOf(context.cluster, host).address.replace(/ port \d+$/, '');
+  const address = hostOf(context.cluster, host).address.replace(/ port \d+$/, '');
+  // One that only leads to this machine (a forward) is none at which a peer finds it.
+  return facts.service?.nodeIp ?? (isLoopback(address) ? (facts.addresses?.[0] ?? address) : address);
+}
+
+const isLoopback = (address: string): boolean => /^(127\.|::1$|localhost$)/.test(address);
+export const isIp = (address: string): boolean => /^[\d.]+$|:/.test(address);
+
+/** The IP address that a new server is to name as its own: the one of the inventory, where that is one, else its first. */
+export function ownAddress(context: StepContext, host: string): string {
+  const address = nodeAddress(context, host);
+  return isIp(address) ? address : (context.facts(host).addresses?.[0] ?? address);
 }
 
 export const k3sProgram = (context: StepContext, host = context.host): string =>
@@ -54,6 +65,8 @@ export const nodeNameOf = (context: StepContext, host: string): string =>
 
 /** The step that installs K3s on a server that has none. */
 export const INSTALL = 'install';
+/** The same for the server a restore is done on. */
+export const INSTALL_FIRST = 'install-first';
 
 /** A server that answers and has no K3s. */
 export const isFresh = (context: StepContext, host: string): boolean =>
@@ -61,7 +74,11 @@ export const isFresh = (context: StepContext, host: string): boolean =>
 
 /** Whether a server had no K3s when it was its turn; what the plan itself installs does not change that. */
 export const neededK3s = (context: StepContext, host: string): boolean =>
-  isFresh(context, host) || context.known(INSTALL, 'fresh', host) === true;
+  isFresh(context, host) || [INSTALL, INSTALL_FIRST].some((step) => context.known(step, 'fresh', host) === true);
+
+/** The config files of a server; of one that this plan installed, the one it was given, also before it was looked at again. */
+export const configFilesOf = (context: StepContext, host = context.host): readonly string[] =>
+  context.facts(host).service?.configFiles ?? (neededK3s(context, host) ? [pathsOf(context, host).configFile] : []);
 
 /** For steps that are about the K3s that was there before. */
 export const whereInstalled = (context: StepContext): When =>

@@ -1,10 +1,27 @@
-import { act, look, type PutCommand } from '../../src/incident/command.js';
-import { type GateCheck, HERE, type Step, type StepContext } from '../../src/incident/step.js';
+import { type Answer, act, type Command, look, type PutCommand } from '../../src/incident/command.js';
+import {
+  type GateCheck,
+  HERE,
+  type Judgement,
+  type Step,
+  type StepContext,
+  type UndoPlan,
+} from '../../src/incident/step.js';
 import { showUnit, statFile } from '../../src/k3s/ask.js';
 import { serverUnitText } from '../../src/k3s/install.js';
-import { DEFAULT_DATA_DIR } from '../../src/k3s/paths.js';
+import { DEFAULT_DATA_DIR, type K3sPaths } from '../../src/k3s/paths.js';
 import { parseUnit } from '../../src/k3s/systemd.js';
-import { INSTALL, isFresh, k3sProgram, neededK3s, nodeAddress, nodeNameOf, pathsOf, peersOf } from './hosts.js';
+import {
+  INSTALL,
+  isFresh,
+  k3sProgram,
+  neededK3s,
+  nodeNameOf,
+  ownAddress,
+  pathsOf,
+  peersOf,
+  primaryName,
+} from './hosts.js';
 import { at, bytes, failed, minutes, no, seconds, silence, yes } from './judge.js';
 import { joinUrl } from './rejoin.js';
 
@@ -15,6 +32,13 @@ const input = (context: StepContext) => {
   return { from, path: k3sProgram(context, from) };
 };
 
+export function judgeFetched(answers: readonly Answer[]): Judgement {
+  const answer = at(answers, 0);
+  if (answer.code !== 0) return no('not fetched yet');
+  const fetched = JSON.parse(answer.stdout) as { from: string; file: string; bytes: number; sha256: string };
+  return yes([`${bytes(fetched.bytes)}, sha256 ${fetched.sha256.slice(0, 12)}`], fetched);
+}
+
 export const fetchProgram: Step = {
   id: 'k3s-program',
   title: 'Bring K3s from a healthy server',
@@ -24,12 +48,7 @@ export const fetchProgram: Step = {
   dependsOn: ['primary'],
   done: {
     ask: (context) => [{ kind: 'task', task: 'k3s.have', input: input(context), again: 'harmless' }],
-    judge: (answers) => {
-      const answer = at(answers, 0);
-      if (answer.code !== 0) return no('not fetched yet');
-      const fetched = JSON.parse(answer.stdout) as { file: string; bytes: number; sha256: string };
-      return yes([`${bytes(fetched.bytes)}, sha256 ${fetched.sha256.slice(0, 12)}`], fetched);
-    },
+    judge: (answers) => judgeFetched(answers),
   },
   run: (context) => [{ kind: 'task', task: 'k3s.fetch', input: input(context), again: 'harmless' }],
   pollMs: 500,
@@ -46,7 +65,7 @@ function placed(context: StepContext): PutCommand[] {
     from,
     server: joinUrl(context),
     nodeName: nodeNameOf(context, context.host),
-    nodeIp: nodeAddress(context, context.host),
+    nodeIp: ownAddress(context, context.host),
     ...(paths.dataDir === DEFAULT_DATA_DIR ? {} : { dataDir: paths.dataDir }),
   };
   const put = (path: string, mode: number, content: PutCommand['content']): PutCommand => ({
@@ -71,6 +90,54 @@ function placed(context: StepContext): PutCommand[] {
   ];
 }
 
+export const askInstalled = (context: StepContext) => [
+  look([k3sProgram(context), '--version'], { root: false }),
+  look(showUnit(pathsOf(context).unit)),
+  look(statFile(pathsOf(context).configFile)),
+];
+
+/** What has to be there: a version where one is known, and, for one that must not start by itself, the hold as a fourth answer. */
+interface Wanted {
+  readonly version: string | undefined;
+  readonly from: string;
+  readonly held?: true;
+}
+
+export function judgeInstalled(answers: readonly Answer[], { holdDropIn }: K3sPaths, wanted: Wanted): Judgement {
+  const quiet = silence(answers);
+  if (quiet !== undefined) return quiet;
+  const version = /k3s version (\S+)/.exec(at(answers, 0).stdout)?.[1];
+  const unit = parseUnit(at(answers, 1).stdout);
+  if (unit.load !== 'loaded' || at(answers, 2).code !== 0) return no('not installed');
+  if (version === undefined) return no('the program does not run');
+  if (wanted.version !== undefined && wanted.version !== '' && version !== wanted.version)
+    return failed([`${version} is installed, ${wanted.version} is wanted, as on ${wanted.from}`], {
+      left: 'K3s is installed there and not started',
+      next: 'Retry places the other version over it.',
+    });
+  if (wanted.held === true && (at(answers, 3).code !== 0 || !unit.dropIns.includes(holdDropIn))) return no('not held');
+  return yes([`${version}, as on ${wanted.from}`, wanted.held === true ? 'held, not started' : 'not started']);
+}
+
+/** Takes away what was placed, and whatever else kept it from starting. */
+export const uninstall = (
+  placed: (context: StepContext) => readonly PutCommand[],
+  also: (context: StepContext) => readonly Command[] = () => [],
+): UndoPlan => ({
+  title: 'Take what was installed away',
+  effect: 'change',
+  run: (context) => [
+    act(['systemctl', 'disable', pathsOf(context).unit], { expect: [0, 1] }),
+    act(['rm', '-f', ...placed(context).map((one) => one.path)]),
+    ...also(context),
+    act(['systemctl', 'daemon-reload']),
+  ],
+  done: {
+    ask: (context) => [look(statFile(pathsOf(context).unitFile))],
+    judge: (answers) => silence(answers) ?? (at(answers, 0).code === 0 ? no('still installed') : yes(['gone'])),
+  },
+});
+
 export const installK3s: Step = {
   id: INSTALL,
   title: 'Install K3s, without starting it',
@@ -79,26 +146,12 @@ export const installK3s: Step = {
   why: 'A fresh server that is started before it knows whom to join makes a cluster of its own. Program, unit and settings are those of a healthy server, less what is that server’s own.',
   gate: 'join',
   done: {
-    ask: (context) => [
-      look([k3sProgram(context), '--version'], { root: false }),
-      look(showUnit(pathsOf(context).unit)),
-      look(statFile(pathsOf(context).configFile)),
-    ],
-    judge: (answers, context) => {
-      const quiet = silence(answers);
-      if (quiet !== undefined) return quiet;
-      const version = /k3s version (\S+)/.exec(at(answers, 0).stdout)?.[1];
-      const wanted = context.facts(context.choices.primary ?? '').service?.version;
-      const unit = parseUnit(at(answers, 1).stdout);
-      if (unit.load !== 'loaded' || at(answers, 2).code !== 0) return no('not installed');
-      if (version === undefined) return no('the program does not run');
-      if (wanted !== undefined && wanted !== '' && version !== wanted)
-        return failed([`${version} is installed, ${wanted} runs on ${context.choices.primary}`], {
-          left: 'K3s is installed there and not started',
-          next: 'Retry places the other version over it.',
-        });
-      return yes([`${version}, as on ${context.choices.primary}`, 'not started']);
-    },
+    ask: askInstalled,
+    judge: (answers, context) =>
+      judgeInstalled(answers, pathsOf(context), {
+        version: context.facts(primaryName(context)).service?.version,
+        from: primaryName(context),
+      }),
   },
   run: (context) => [
     act(['mkdir', '-p', pathsOf(context).configDir]),
@@ -109,19 +162,7 @@ export const installK3s: Step = {
   pollMs: 1000,
   expectMs: seconds(10),
   withinMs: minutes(15),
-  undo: {
-    title: 'Take what was installed away',
-    effect: 'change',
-    run: (context) => [
-      act(['systemctl', 'disable', pathsOf(context).unit], { expect: [0, 1] }),
-      act(['rm', '-f', ...placed(context).map((one) => one.path)]),
-      act(['systemctl', 'daemon-reload']),
-    ],
-    done: {
-      ask: (context) => [look(statFile(pathsOf(context).unitFile))],
-      judge: (answers) => silence(answers) ?? (at(answers, 0).code === 0 ? no('still installed') : yes(['gone'])),
-    },
-  },
+  undo: uninstall(placed),
   lookup: [],
 };
 

@@ -7,7 +7,7 @@ import { explainResetFailure, RESET_STAGES } from '../../src/k3s/messages.js';
 import { type ResetPlan, resetUnitCommand, stripConfigCommand } from '../../src/k3s/reset.js';
 import { PUT_BACK_SCRIPT, runDir, secretDir } from '../../src/k3s/scripts.js';
 import { deliveredPath } from './deliver.js';
-import { k3sProgram, pathsOf } from './hosts.js';
+import { configFilesOf, k3sProgram, neededK3s, pathsOf } from './hosts.js';
 import { at, failed, minutes, no, seconds, silence, yes } from './judge.js';
 import { safetyCopy } from './save.js';
 import { askUnit, attemptDir, isJudgement, readUnit, unitName, wrapperPath } from './unit.js';
@@ -25,7 +25,7 @@ interface ResetKind {
 
 /** Config files as they are would stop the reset (`server:`) or fight the proven token, so it reads copies without those settings. */
 function configCommands(context: StepContext, { fromSnapshot }: ResetKind): Command[] {
-  const files = context.facts(context.host).service?.configFiles ?? [];
+  const files = configFilesOf(context);
   const paths = pathsOf(context);
   const copies = files.map(
     (file) =>
@@ -211,7 +211,11 @@ const putBack = (kind: ResetKind): Question => ({
     if (!kind.fromSnapshot && at(answers, 2).code !== 0) return no('the database is that of the reset');
     if (names.includes('reset-flag')) return no('reset-flag is still there');
     return at(answers, 1).code === 0
-      ? yes(['the old database is in its place', 'token, credentials and certificates are those of before'])
+      ? yes(
+          neededK3s(context, context.host)
+            ? ['a new machine: there was none before; what the reset made stays in server/db']
+            : ['the old database is in its place', 'token, credentials and certificates are those of before'],
+        )
       : no('db/etcd is not there');
   },
 });

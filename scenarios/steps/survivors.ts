@@ -6,6 +6,7 @@ import { second } from '../../src/incident/times.js';
 import { fetchInput, type ProvenBackup } from './fetch.js';
 import { pathsOf, serversIn } from './hosts.js';
 import { at, bytes, failed, minutes, no, seconds, yes } from './judge.js';
+import { liveSnapshotOf } from './live.js';
 
 /** The data that stopped servers still have: read on a copy, ranked, and what follows from it. */
 
@@ -150,17 +151,35 @@ export const checkMajority: Step = {
     'Only where it is known that these servers cannot form a quorum together, for instance because they cannot reach each other.',
 };
 
+/** Snapshots that etcd itself gave while it ran: a copy of the same data, taken a little earlier. */
+const alsoLive = (context: StepContext): string[] =>
+  serversIn(context).flatMap((name) => {
+    const live = liveSnapshotOf(context, name);
+    return live === undefined
+      ? []
+      : [`${name} also has what its etcd gave while it ran: ${live.path}, ${bytes(live.bytes)}`];
+  });
+
+/** How such a snapshot gets among the backups that can be chosen: those are looked for where K3s keeps its own. */
+function restoreLive(context: StepContext): string {
+  const name = serversIn(context).find((host) => liveSnapshotOf(context, host) !== undefined);
+  const live = name === undefined ? undefined : liveSnapshotOf(context, name);
+  return name === undefined || live === undefined
+    ? ''
+    : `What etcd of ${name} gave while it ran may be newer than any backup: cp ${live.path} ${pathsOf(context, name).snapshots}/ there puts it on the list, where it is proven first. `;
+}
+
 /** Whether the chosen server's data is sound, and how it stands among the others. */
 function chosenIsSound(context: StepContext): Judgement {
   const order = ranked(context);
   const sound = order.filter((one) => one.intact);
   const [best] = sound;
   const lines = order.map((one, index) => `${index + 1}. ${one.host}: ${describe(one)}`);
-  const silent = unread(context).map((name) => `${name}: not read`);
+  const silent = [...unread(context).map((name) => `${name}: not read`), ...alsoLive(context)];
   if (best === undefined) {
     return failed(['no server that answers has sound etcd data', ...lines, ...silent], {
       left: 'every server is stopped, held and saved; nothing was reset',
-      next: 'Go on as Full restore: the holds and the copies stay, nothing is stopped twice. Undo lifts the holds.',
+      next: `Go on as Full restore: the holds and the copies stay, nothing is stopped twice. ${restoreLive(context)}Undo lifts the holds.`,
       handOver: 'full-restore',
     });
   }

@@ -17,6 +17,7 @@ export function clusterOf(inventory: Inventory): Cluster {
         service,
       }),
     ),
+    ...(inventory.k3sProgram === undefined ? {} : { k3sProgram: inventory.k3sProgram }),
     ...(inventory.api === undefined ? {} : { api: inventory.api }),
     ...(inventory.approvers.length === 0 ? {} : { approvers: inventory.approvers.map((one) => one.name) }),
     contacts: inventory.contacts.map(({ name, how, role }) => ({ name, how, ...(role === undefined ? {} : { role }) })),

@@ -121,6 +121,8 @@ export class Session {
       cluster: this.cluster,
       spool: spoolDir(options.state),
       hosts: (name) => this.hosts.get(name),
+      token: () => this.desk.provenToken(this.#provenHash()),
+      ask: ask === undefined ? undefined : (...question) => ask(...question).then((said) => said && book.add(said)),
     });
     this.sudo = new SudoCheck(this.hosts, this.#abort.signal);
     const reads = new DataReads({

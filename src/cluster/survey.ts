@@ -111,6 +111,7 @@ async function survey(about: ClusterHost, ask: AskHost, known: Known, peers: rea
     // One command there and back, now; what the connection measured when it was made may be long ago.
     latencyMs: took,
     clockOffsetMs: clockOffset(date.stdout, sent, took),
+    ...(await addressesOf(ask, service, known)),
     ...(service === undefined ? {} : { service }),
     held: unit.dropIns.includes(paths.holdDropIn),
     ports: about.role === 'server' ? heldPorts(parseListeners(sockets.stdout)) : [],
@@ -162,6 +163,19 @@ async function identityOf(ask: AskHost, known: Known): Promise<Identity> {
     os: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(release.stdout)?.[1] ?? '',
     ...(curl.code === 0 ? {} : { lacks: ['curl'] }),
   };
+}
+
+/** A machine without K3s does not say which address it will be found at; later CNI's own addresses are among these. */
+async function addressesOf(
+  ask: AskHost,
+  service: ServiceFacts | undefined,
+  known: Known,
+): Promise<Pick<HostFacts, 'addresses'>> {
+  if (known?.addresses !== undefined) return { addresses: known.addresses };
+  if (service !== undefined) return {};
+  const said = await ask(['hostname', '-I'], { root: false });
+  const addresses = said.stdout.split(/\s+/).filter((word) => word !== '');
+  return said.code === 0 && addresses.length > 0 ? { addresses } : {};
 }
 
 async function diskOf(ask: AskHost, dataDir: string): Promise<Pick<HostFacts, 'diskFree' | 'diskSize'>> {

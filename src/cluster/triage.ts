@@ -1,5 +1,6 @@
 import type { Cluster } from '../incident/cluster.js';
 import type { HostFacts } from '../incident/facts.js';
+import { oddities } from './odd.js';
 import { clustersSeen, type Servers, sortServers } from './servers.js';
 
 /** What is wrong with the control plane, and what fits, from what was seen. Pure. */
@@ -63,7 +64,12 @@ export function triage(cluster: Cluster, facts: Readonly<Record<string, HostFact
     word: WORDS[found.state],
     ...(found.recommends === undefined ? {} : { recommends: found.recommends }),
     ...(found.advice === undefined ? {} : { advice: found.advice }),
-    evidence: [...found.evidence, ...common(servers), ...hostsThemselves(servers, now)],
+    evidence: [
+      ...found.evidence,
+      ...common(servers),
+      ...oddities(cluster, facts, servers),
+      ...hostsThemselves(servers, now),
+    ],
     unknown: unknownOf(servers),
   };
 }
@@ -113,8 +119,7 @@ function quorumHolds(servers: Servers): Found | undefined {
   const { all, healthy, needed, voters } = servers;
   const expected =
     voters < all.length ? [`the cluster counts ${voters} voters, the inventory ${all.length} servers`] : [];
-  const even = voters % 2 === 0 ? [`${voters} voters tolerate no more than ${voters - 1} would`] : [];
-  if (healthy.length === all.length) return { state: 'healthy', evidence: [...expected, ...even] };
+  if (healthy.length === all.length) return { state: 'healthy', evidence: expected };
   if (healthy.length === 0) return undefined;
   if (healthy.length < needed) {
     // Its health is a read through the quorum: there is one, only not where we can see it. Or it has just been lost (R29).
@@ -216,12 +221,11 @@ function quorumLost({ sound, of }: Servers, maybe: readonly string[]): Found {
 
 /** What is said whatever the state is. */
 function common(servers: Servers): string[] {
-  const { all, reachable, healthy, needed, looping, stopped, removed, strangers, of } = servers;
+  const { all, reachable, healthy, needed, looping, stopped, removed, of } = servers;
   const loops = looping.map((name) => {
     const why = of(name).lastFatal;
     return `K3s starts and dies over and over on ${name}${why === undefined ? '' : `: ${why}`}`;
   });
-  const versions = [...new Set(reachable.flatMap((name) => of(name).service?.version || []))];
   const cut = reachable.flatMap((name) =>
     (of(name).cannotReach ?? [])
       .filter((port) => of(port.split(':')[0] ?? '').etcd !== undefined)
@@ -233,8 +237,6 @@ function common(servers: Servers): string[] {
     ...loops,
     ...(stopped.length > 0 ? [`K3s is stopped on ${list(stopped)}`] : []),
     ...(removed.length > 0 ? [`${list(removed)} was removed from the cluster: it has to join anew`] : []),
-    ...(strangers.length > 0 ? [`members that the inventory does not know: ${list(strangers)}`] : []),
-    ...(versions.length > 1 ? [`K3s differs between the servers: ${list(versions)}`] : []),
     ...cut,
   ];
 }

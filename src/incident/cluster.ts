@@ -21,6 +21,8 @@ export interface Cluster {
   /** Made to be overwritten with another cluster's backups: whose, and which `host:port` of that one must not be reached. */
   readonly rehearsal?: { readonly of: string; readonly unreachable: readonly string[] };
   readonly hosts: readonly ClusterHost[];
+  /** A file on this machine with the K3s program, for servers that have none and no host to take it from. */
+  readonly k3sProgram?: string;
   /** VIP or load balancer in front of the API. */
   readonly api?: string;
   /** Names of second persons; where there are any, a gate that destroys needs the code of one. */

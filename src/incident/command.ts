@@ -35,23 +35,45 @@ export interface PutCommand {
   readonly again: 'harmless';
 }
 
-/** A file made when it is sent from what another host has, since it holds secrets: what the plan shows is how it is made. */
-export interface MadeContent {
-  readonly made: 'server-config' | 'server-env';
+/** A file made when it is sent, since it holds secrets: what the plan shows is how it is made. */
+export type MadeContent = MadeOfHost | MadeOfSnapshot;
+
+interface MadeFor {
   readonly from: string;
-  /** The server a new one joins, its node name and its address. */
-  readonly server: string;
   readonly nodeName: string;
   readonly nodeIp: string;
   /** Where the new one keeps its data, where that is not K3s' default. */
   readonly dataDir?: string;
 }
 
+/** From what another host has. */
+export interface MadeOfHost extends MadeFor {
+  readonly made: 'server-config' | 'server-env';
+  /** The server a new one joins; the first server of a restore joins none, and gets the token that opens the snapshot. */
+  readonly server?: string;
+}
+
+/** From what the snapshot says of a server, with the token that opens it. */
+export interface MadeOfSnapshot extends MadeFor {
+  readonly made: 'first-config';
+  /** YAML without secrets. */
+  readonly settings: string;
+  /** Settings whose value has to be asked for. */
+  readonly masked: readonly string[];
+  readonly namesAddress: boolean;
+}
+
 /** How content that is made when it is sent is shown. */
-export const madeText = ({ made, from, server }: MadeContent): string =>
-  made === 'server-config'
-    ? `the settings of ${from}'s config files less what is its own, with server: ${server} and the cluster's token, hidden`
-    : `the environment of ${from}'s unit less what is its own`;
+export function madeText(content: MadeContent): string {
+  if (content.made === 'server-env') return `the environment of ${content.from}'s unit less what is its own`;
+  if (content.made === 'first-config') {
+    const asked = content.masked.length === 0 ? '' : `; asked for: ${content.masked.join(', ')}`;
+    return `the settings of ${content.from} by the snapshot, and the token that opens it, hidden${asked}: ${content.settings.trim().replaceAll('\n', '; ')}`;
+  }
+  const token = content.server === undefined ? 'the token that opens the snapshot' : "the cluster's token";
+  const server = content.server === undefined ? '' : `server: ${content.server} and `;
+  return `the settings of ${content.from}'s config files less what is its own, with ${server}${token}, hidden`;
+}
 
 /** Work on this machine: fetch and prove a backup. */
 export interface TaskCommand {

@@ -73,6 +73,8 @@ export interface HostFacts {
   readonly hostname?: string;
   readonly machineId?: string;
   readonly os?: string;
+  /** Its own IP addresses, the one of its default route first. */
+  readonly addresses?: readonly string[];
   readonly init?: 'systemd' | 'other';
   /** Programs the plan needs and this host has not. */
   readonly lacks?: readonly string[];

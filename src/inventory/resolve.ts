@@ -62,6 +62,7 @@ export function resolveInventory(cluster: ClusterFile, file: string, home?: stri
     ...(cluster.knownHosts === undefined ? {} : { knownHosts: path(cluster.knownHosts) }),
     servers: cluster.servers.map((entry) => host(entry, 'server')),
     agents: (cluster.agents ?? []).map((entry) => host(entry, 'agent')),
+    ...(cluster.k3s?.program === undefined ? {} : { k3sProgram: path(cluster.k3s.program) }),
     ...(cluster.api === undefined ? {} : { api: cluster.api.replace(/\/+$/, '') }),
     ...(cluster.bucket === undefined ? {} : { bucket: resolveBucket(cluster.bucket, path, secret) }),
     ...(cluster.snapshots === undefined ? {} : { snapshots: { folder: path(cluster.snapshots.folder) } }),

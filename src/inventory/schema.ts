@@ -120,7 +120,12 @@ export const clusterSchema = z.strictObject({
   servers: z.array(hostSchema, 'servers is a list of hosts').min(1, 'there is no server in the list'),
   agents: z.array(hostSchema, 'agents is a list of hosts').optional(),
   k3s: z
-    .strictObject({ dataDir: absolute.optional(), service: unit.optional(), agentService: unit.optional() })
+    .strictObject({
+      dataDir: absolute.optional(),
+      service: unit.optional(),
+      agentService: unit.optional(),
+      program: text('a path').optional(),
+    })
     .optional(),
   jumps: z.array(jumpSchema, 'jumps is a list of hosts').optional(),
   api: url('the API address').optional(),
@@ -148,7 +153,7 @@ export const FIELDS: Readonly<Record<string, readonly string[]>> = {
   jumps: Object.keys(jumpSchema.shape),
   bucket: Object.keys(bucketSchema.shape),
   credentials: ['accessKeyId', 'secretAccessKey', 'sessionToken'],
-  k3s: ['dataDir', 'service', 'agentService'],
+  k3s: ['dataDir', 'service', 'agentService', 'program'],
   rehearsal: ['of', 'unreachable'],
   sudo: ['password'],
   snapshots: ['folder'],
@@ -180,6 +185,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   dataDir: 'dataDir: /var/lib/rancher/k3s',
   service: 'service: k3s',
   agentService: 'agentService: k3s-agent',
+  program: 'k3s: { program: ./k3s }',
   k3s: 'k3s: { dataDir: /var/lib/rancher/k3s, service: k3s, agentService: k3s-agent }',
   api: 'api: https://k3s.example.org:6443',
   bucket: 'bucket:\n  endpoint: https://s3.example.org\n  bucket: k3s-backups\n  profile: backups',

@@ -97,6 +97,8 @@ export interface Inventory {
   readonly knownHosts?: string;
   readonly servers: readonly HostEntry[];
   readonly agents: readonly HostEntry[];
+  /** Absolute path of the K3s program on this machine. */
+  readonly k3sProgram?: string;
   /** URL of the virtual IP or load balancer before the API servers. */
   readonly api?: string;
   readonly bucket?: Bucket;

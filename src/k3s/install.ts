@@ -32,7 +32,7 @@ const ENV_OF_ONE_HOST =
 export const argumentsForPeer = (args: readonly string[]): string[] => withoutFlags(args, new Set<string>(OF_ONE_HOST));
 
 /** What K3s writes where a secret stood (facts 3.2). */
-const MASKED = /\*{4,}/;
+export const MASKED = /\*{4,}/;
 
 /**
  * How a person installs K3s on a first server, where there is no peer to take it from: `install.sh` without starting it, with the arguments
@@ -91,8 +91,8 @@ export function serverUnitText(program: string, service: string, args: readonly 
 export interface PeerConfig {
   /** A peer's `config.yaml` first, then its drop-ins in order. */
   readonly configs: readonly NamedText[];
-  /** Where the new server joins. */
-  readonly server: string;
+  /** Where the new server joins; none for the first one. */
+  readonly server?: string;
   readonly token: string;
   readonly nodeName: string;
   /** The address of the new server, where its peers name theirs. */
@@ -124,7 +124,7 @@ export function configForPeer({ configs, server, token, nodeName, nodeIp, dataDi
     }
   }
   return stringify({
-    server,
+    ...(server === undefined ? {} : { server }),
     token,
     'node-name': nodeName,
     ...(namesAddress ? { 'node-ip': nodeIp } : {}),
@@ -142,4 +142,19 @@ export function envForPeer(envs: readonly NamedText[]): string {
     .filter(([name]) => !ENV_OF_ONE_HOST.test(name))
     .map(([name, value]) => envFileLine(name, value))
     .join('');
+}
+
+/** Config files as the arguments they stand for, later files over earlier ones; one that is no list of settings is left out. */
+export function argumentsOfConfigs(configs: readonly NamedText[]): string[] {
+  const settings = new Map<string, unknown[]>();
+  for (const { text } of configs) {
+    const document = parseDocument(text);
+    const content: unknown = document.errors.length > 0 ? undefined : document.toJS();
+    if (typeof content !== 'object' || content === null || Array.isArray(content)) continue;
+    for (const [written, value] of Object.entries(content)) {
+      const key = written.replace(/\+$/, '');
+      settings.set(key, [...(written.endsWith('+') ? (settings.get(key) ?? []) : []), ...listOf(value)]);
+    }
+  }
+  return [...settings].flatMap(([key, values]) => values.map((value) => `--${key}=${String(value)}`));
 }

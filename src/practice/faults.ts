@@ -26,6 +26,7 @@ export const FAULTS = [
     name: 'peer-returns',
     description: 'Like lost-quorum, but node-3 gets its power back after 25 seconds, and its K3s starts by itself.',
   },
+  { name: 'no-etcdctl', description: 'No server has etcdctl, which K3s does not bring.' },
   {
     name: 'two-survivors',
     description: 'K3s is stopped on node-1 and node-2, whose data is sound; node-3 has no power.',
@@ -49,6 +50,10 @@ export const FAULTS = [
   {
     name: 'fresh-host',
     description: 'Two servers keep quorum; node-3 was replaced by a new machine of the same name without K3s.',
+  },
+  {
+    name: 'fresh-servers',
+    description: 'All three servers were replaced by new machines of the same names without K3s; the agents are left.',
   },
   {
     name: 'wrong-passphrase',

@@ -43,6 +43,7 @@ const STORIES: readonly Story[] = [
   RESTORE,
   { ...RESTORE, name: 'a full restore with a dead server', faults: ['dead-server'], off: ['node-3'] },
   { ...RESTORE, name: 'a restore with a fresh peer', faults: ['not-installed'] },
+  { ...RESTORE, name: 'a restore on new machines', faults: ['fresh-servers'] },
   {
     ...RESTORE,
     name: 'quorum loss',

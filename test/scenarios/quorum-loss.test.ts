@@ -2,7 +2,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { restoreSummary } from '../../src/incident/summary.js';
 import type { FaultName } from '../../src/practice/faults.js';
 import { BACKUP, provenSnapshot } from '../support/practice-ports.js';
-import { Rig, until } from '../support/rig.js';
+import { Rig, RUN, until } from '../support/rig.js';
 
 let rig: Rig;
 beforeAll(async () => void (await provenSnapshot()));
@@ -49,6 +49,65 @@ describe('quorum is lost and one server is left', () => {
     const { tolerance, left } = restoreSummary(rig.runner.state);
     expect(tolerance).toBe('1 of 3 servers vote: recovered, tolerates no failure');
     expect(left.join('\n')).toContain('server node-2 was left out');
+  });
+
+  test('while its etcd still runs without quorum it gives a snapshot, which is kept and named (R31)', async () => {
+    await begun(['lost-quorum']);
+    rig.runner.begin();
+    await rig.play(() => rig.runner.attention.kind === 'gate' && rig.runner.attention.gate === 'reset');
+    const path = `/var/lib/blackstart/${RUN}/live-snapshot.db`;
+    expect(cell('live-snapshot', 'node-1')?.learned).toMatchObject({ path });
+    const image = rig.cluster.node('node-1').files().read(path).subarray(0, -32);
+    expect(image).toEqual(
+      rig.cluster.node('node-1').files().read('/var/lib/rancher/k3s/server/db/etcd/member/snap/db'),
+    );
+    // It is taken before anything is stopped.
+    const order = rig.practice.sent.map((one) => one.argv.join(' '));
+    const at = (what: RegExp): number => order.findIndex((line) => what.test(line));
+    expect(at(/snapshot save/)).toBeGreaterThan(0);
+    expect(at(/snapshot save/)).toBeLessThan(at(/^systemctl stop k3s/));
+    expect((await rig.runner.openGate()).keeps).toContain(`on node-1 (${path})`);
+    expect(cell('rank', 'here')?.evidence.join('\n')).toContain(`gave while it ran: ${path}`);
+    expect(await out('node-1', 'systemctl list-units --all')).not.toContain('live-snapshot');
+  });
+
+  test('once K3s has started anew without quorum, its etcd serves nobody: none is taken, and nothing waits for it', async () => {
+    await begun(['lost-quorum']);
+    await rig.wait(90_000);
+    await recovers();
+    expect(cell('live-snapshot', 'node-1')?.evidence.join()).toMatch(/none taken: etcd does not serve it/);
+  });
+
+  test.each([
+    ['without etcdctl', ['lost-quorum', 'no-etcdctl'], /none taken: there is no etcdctl/],
+    ['where etcd does not answer', ['damaged-survivor'], /none taken: etcd does not serve it: .*deadline/],
+    ['with too little room', ['lost-quorum', 'disk-full'], /none taken: too little room/],
+  ] as const)('%s none is taken, and nothing waits for it', async (_what, faults, why) => {
+    await begun(faults);
+    rig.runner.begin();
+    await rig.play(() => cell('stop', 'node-1')?.endedAt !== undefined || rig.runner.attention.kind === 'trouble');
+    expect(cell('live-snapshot', 'node-1')?.status).toBe('already');
+    expect(cell('live-snapshot', 'node-1')?.evidence.join()).toMatch(why);
+  });
+
+  test('a survivor with too little disk for a copy is told so before anything stops', async () => {
+    await begun(['lost-quorum', 'disk-full']);
+    rig.runner.begin();
+    await rig.play(() => rig.runner.attention.kind === 'gate');
+    const gate = await rig.runner.openGate();
+    const no = gate.facts.filter((fact) => !fact.ok).map((fact) => fact.text);
+    expect(no.join()).toMatch(/60 MB free on \/, .* needed/);
+    expect(await rig.runner.confirmGate(gate.typed)).toBe('blocked');
+    expect(await out('node-1', 'systemctl is-active k3s')).toBe('active\n');
+  });
+
+  test('an etcdctl that fails is said, and the plan goes on', async () => {
+    await begun(['lost-quorum']);
+    rig.cluster.node('node-1').files().remove('/var/lib/rancher/k3s/server/tls/etcd/client.key');
+    await recovers();
+    expect(cell('live-snapshot', 'node-1')?.evidence.join()).toMatch(
+      /none taken: etcd does not serve it: .*client\.key/,
+    );
   });
 
   test('the reset runs once, without a snapshot and without a token of ours', async () => {

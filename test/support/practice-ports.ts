@@ -107,7 +107,11 @@ async function proveOnce(which: 's2' | 'foreign'): Promise<ProvenBackup> {
     caHash: proof.caHash,
     identity: which === 'foreign' ? proof.identity.verdict : 'this-cluster',
     identityEvidence: proof.identity.evidence,
-    nodes: proof.nodes.map((node) => ({ name: node.name, version: node.kubeletVersion ?? '' })),
+    nodes: proof.nodes.map((node) => ({
+      name: node.name,
+      version: node.kubeletVersion ?? '',
+      ...(node.args === null ? {} : { args: node.args }),
+    })),
     k3sVersion: proof.k3sVersion,
     objects: proof.objects,
     warnings: [],
@@ -160,7 +164,12 @@ export function practicePorts(
   };
   const book = new SecretBook();
   book.add(new Secret(TOKEN));
-  const install = new InstallDesk({ cluster: practiceCluster, spool: spool(), hosts: host });
+  const install = new InstallDesk({
+    cluster: practiceCluster,
+    spool: spool(),
+    hosts: host,
+    token: async () => new Secret(TOKEN),
+  });
   const ports: Ports = {
     clock,
     record,

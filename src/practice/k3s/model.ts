@@ -4,7 +4,7 @@ import type { Options } from './options.js';
 import { at } from './paths.js';
 import type { K3sEvent, K3sPorts, K3sState } from './ports.js';
 import { beginReset, resetPhase, stopReset } from './reset.js';
-import { beginServer, etcdUp, leaderFound, leaderLost, registerNode, serverPhase } from './server.js';
+import { beginServer, etcdUp, kubeletBegins, leaderFound, leaderLost, serverPhase } from './server.js';
 import { log, play, speakLines } from './speak.js';
 
 /** How K3s says its version (`a-healthy/node-1.k3s-version.out`). */
@@ -102,11 +102,10 @@ export function k3sEvent(ports: K3sPorts, state: K3sState, event: K3sEvent): voi
   const up = (): void => etcdUp(ports, state);
   const ready = (): void => {
     state.api = 'ready';
-    state.kubelet = true;
-    registerNode(ports, state);
     if (!state.ready) ports.ready();
     state.ready = true;
     play(ports, state, 'start-ready');
+    kubeletBegins(ports, state);
   };
   if (joinPhase(ports, state, phase, up, ready)) return;
   serverPhase(ports, state, phase, event.round);

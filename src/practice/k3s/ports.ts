@@ -52,6 +52,8 @@ export interface Lineage {
   /** `resource namespace/name`, without nodes. */
   objects: string[];
   nodes: NodeRecord[];
+  /** Passwords of nodes that registered since; of the others what they were installed with. */
+  passwords?: Record<string, string>;
   pods: PodRecord[];
   revision: number;
   /** Since when it has a leader; 0 = none. */

@@ -2,6 +2,7 @@ import { transcript } from '../data.js';
 import { makeFreshCa, password, writeFromDatastore, writeToken } from './credentials.js';
 import { imageOpens, tokenHash } from './image.js';
 import { joinCluster } from './join.js';
+import { passwordRefused } from './node-password.js';
 import { at, drop, memberName, passwdFor } from './paths.js';
 import type { K3sPorts, K3sState } from './ports.js';
 import { log, play, say, speakLines } from './speak.js';
@@ -173,6 +174,10 @@ export function serverPhase(ports: K3sPorts, state: K3sState, phase: string, rou
     case 'ready':
       if (round === state.round) becomeReady(ports, state);
       return true;
+    case 'password':
+      if (state.api === 'ready') kubeletBegins(ports, state);
+      else ports.after(7000, { kind: 'phase', phase: 'password' });
+      return true;
     case 'flag':
       drop(ports.files, at.flag(state));
       return true;
@@ -283,13 +288,27 @@ function becomeReady(ports: K3sPorts, state: K3sState): void {
   if (state.wal === undefined) return;
   const lineage = ports.etcd.lineage(state.wal.lineage);
   state.api = 'ready';
-  state.kubelet = true;
   if (lineage.apiSince === 0) lineage.apiSince = ports.now();
   lineage.leaderSince ||= ports.now();
   play(ports, state, 'start-ready');
   if (!state.ready) ports.ready();
   state.ready = true;
+  kubeletBegins(ports, state);
   if (ports.files.exists(at.flag(state))) ports.after(1280, { kind: 'phase', phase: 'flag' });
+}
+
+const KUBECONFIG = '/etc/rancher/k3s/k3s.yaml';
+
+/** The agent in a server asks for its certificates, again and again where its password is another node's. */
+export function kubeletBegins(ports: K3sPorts, state: K3sState): void {
+  if (state.wal === undefined || state.kubelet) return;
+  // What kubectl on this server reads.
+  if (!ports.files.exists(KUBECONFIG)) ports.files.write(KUBECONFIG, 'apiVersion: v1\nkind: Config\n', 0o600);
+  if (passwordRefused(ports, state, ports.etcd.lineage(state.wal.lineage))) {
+    ports.after(7000, { kind: 'phase', phase: 'password' });
+    return;
+  }
+  state.kubelet = true;
   registerNode(ports, state);
 }
 

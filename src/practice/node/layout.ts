@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dataBytes, dataText, snapshot } from '../data.js';
 import type { FaultName } from '../faults.js';
+import { firstPassword } from '../k3s/node-password.js';
 import { PROGRAMS } from '../programs/index.js';
 import { Files } from './files.js';
 import { type Disk, directory } from './inode.js';
@@ -106,7 +107,7 @@ function systemFiles(files: Files, host: HostPlan): void {
   files.symlink('usr/bin', '/bin');
   files.symlink('usr/sbin', '/sbin');
   for (const name of PROGRAMS.keys()) {
-    if (!['k3s', 'kubectl', 'crictl', '['].includes(name)) files.write(`/usr/bin/${name}`, '', 0o755);
+    if (!['k3s', 'kubectl', 'crictl', 'etcdctl', '['].includes(name)) files.write(`/usr/bin/${name}`, '', 0o755);
   }
   for (const name of SHELL_TOOLS) files.write(`/usr/bin/${name}`, '', 0o755);
   const id = `0123456789abcdef0123456789abcde${host.name.at(-1)}`;
@@ -130,7 +131,7 @@ function installK3s(files: Files, host: HostPlan): void {
   files.write(path, unitText(host));
   files.write(`${path}.env`, host.role === 'server' ? `K3S_NODE_NAME='${host.name}'\n` : '', 0o600);
   files.symlink(path, `/etc/systemd/system/multi-user.target.wants/${unit}.service`);
-  files.write('/etc/rancher/node/password', `${createHash('md5').update(host.name).digest('hex')}\n`, 0o600);
+  files.write('/etc/rancher/node/password', firstPassword(host.name), 0o600);
 }
 
 function configure(files: Files, host: HostPlan, dataDir: string): void {
@@ -183,7 +184,9 @@ export function makeDisk(host: HostPlan, now: () => number, faults: ReadonlySet<
   const files = new Files(disk, now);
   systemFiles(files, host);
   if (faults.has('not-installed') && host.name === 'node-2') return disk;
+  if (faults.has('fresh-servers') && host.role === 'server') return disk;
   if (faults.has('fresh-host') && host.name === 'node-3') return disk;
+  if (host.role === 'server' && !faults.has('no-etcdctl')) files.write('/usr/bin/etcdctl', 'ELF', 0o755, 15_000_000);
   installK3s(files, host);
   configure(files, host, dataDir);
   if (host.role === 'server') serverFiles(files, host, dataDir);

@@ -1,6 +1,7 @@
 import { CONTENT_TOOLS } from './content-tools.js';
 import { curl } from './curl.js';
 import { DISK_TOOLS } from './disk-tools.js';
+import { etcdctl } from './etcdctl.js';
 import { FILE_TOOLS } from './file-tools.js';
 import { HOST_TOOLS } from './host-tools.js';
 import { journalctl } from './journalctl.js';
@@ -27,5 +28,6 @@ export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['kubectl', asLink('kubectl')],
   ['crictl', asLink('crictl')],
   ['curl', curl],
+  ['etcdctl', etcdctl],
   ['sudo', sudo],
 ]);

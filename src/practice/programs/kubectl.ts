@@ -1,4 +1,5 @@
 import { dataText } from '../data.js';
+import { passwordSecret } from '../k3s/node-password.js';
 import type { Lineage } from '../k3s/ports.js';
 import type { PracticeNode } from '../node/node.js';
 import { type KubeObject, kindIn, kindOf, listObjects, nodeObject, podObject } from './objects.js';
@@ -344,6 +345,8 @@ async function remove(
       // The controller removes the etcd member of a deleted Node (R35, section 3.5).
       const ip = lineage.nodes[record]?.ip;
       lineage.nodes.splice(record, 1);
+      // The Secret belongs to the Node and goes with it (facts 3.7).
+      lineage.objects = lineage.objects.filter((line) => line !== passwordSecret(name));
       const member = lineage.members.find((one) => one.ip === ip);
       if (member !== undefined && lineage.members.length > 1) {
         lineage.members = lineage.members.filter((one) => one !== member);
