@@ -10,6 +10,7 @@ const BENCHES = {
   journal: () => import('../test/bench/journal.bench.mjs').then((one) => one.benchJournal),
   probes: () => import('../test/bench/probes.bench.mjs').then((one) => one.benchProbes),
   lookup: () => import('../test/bench/lookup.bench.mjs').then((one) => one.benchLookup),
+  recovery: () => import('../test/bench/recovery.bench.mjs').then((one) => one.benchRecovery),
 };
 
 const { values, positionals } = parseArgs({

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IncidentEvent } from '../../src/incident/event.js';
@@ -13,7 +13,6 @@ import { Lab } from './lab/lab.js';
 import { leaksHere, leaksOn, tokenBelongs, watchArguments } from './lab/leaks.js';
 import { changesOf, listMachine, saidByThePlan } from './lab/listing.js';
 import { meet, restoreByKeys, sitDown } from './lab/person.js';
-import { ASKED_LOG } from './lab/system.js';
 
 /** Data comes back: a real etcd cluster is destroyed and restored by the program, over real SSH, sudo and systemd. */
 
@@ -128,7 +127,7 @@ describe('full restore', () => {
     );
     expect(sent.length).toBeGreaterThan(60);
     for (const machine of lab.machines.values()) {
-      const asked = readFileSync(`${machine.root}${ASKED_LOG}`, 'utf8').split('\0');
+      const asked = machine.asked();
       const own = sent
         .filter((command) => command.host === machine.host.name)
         .map((command) => quoteArgv(command.argv));
@@ -170,8 +169,10 @@ describe('full restore', () => {
     const { chain } = readRun(ended.record);
     expect(chain.ok).toBe(true);
     // What must not run twice did not, whatever the record says: sshd was asked for it once.
-    const asked = readFileSync(`${lab.machine('node-1').root}${ASKED_LOG}`, 'utf8').split('\0');
-    const resets = asked.filter((line) => line.includes(`--unit=blackstart-${ended.runId}-reset`));
+    const resets = lab
+      .machine('node-1')
+      .asked()
+      .filter((line) => line.includes(`--unit=blackstart-${ended.runId}-reset`));
     expect(resets).toHaveLength(1);
     for (const server of cluster.servers.filter(({ host }) => host.name !== 'node-3'))
       expect((await server.inside(['test', '-e', '/var/lib/blackstart/lock'])).code).toBe(1);

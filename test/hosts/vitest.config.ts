@@ -5,6 +5,8 @@ export default defineConfig({
   root: process.env.BLACKSTART_ROOT ?? process.cwd(),
   test: {
     include: ['test/hosts/**/*.lab.ts'],
+    // A benchmark is run when it is asked for by name.
+    exclude: process.env.BLACKSTART_BENCH === '1' ? [] : ['test/hosts/**/*.bench.lab.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',

@@ -14,7 +14,7 @@ import { Rig, RUN, until, type Wreck } from '../support/rig.js';
  * A sample of them by default; with BLACKSTART_ALL_KILL_POINTS=1 every one.
  */
 const ALL = process.env.BLACKSTART_ALL_KILL_POINTS === '1';
-const SAMPLE = 30;
+const SAMPLE = 12;
 
 /** So many wrecks at a time: each is a whole cluster in memory. */
 const CHUNK = 40;

@@ -14,6 +14,8 @@ export interface Storage {
   readonly caFile?: string;
   /** Encrypts a snapshot and lays it there under a name that ends in `.db`; `.gpg` is added. */
   put(snapshot: string, name: string, passphraseFile: string): Promise<void>;
+  /** Fetches one object into a folder, as the runbook does. */
+  get(name: string, folder: string): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -6,6 +6,9 @@ import { namespaceOf, type Places } from './places.js';
 import type { LabHost } from './plan.js';
 import { must, type Ran, run, until } from './sh.js';
 
+/** What sshd was asked to run, each text ended by a NUL: kept by sshd's own ForceCommand, which then runs it as it would have. */
+export const ASKED_LOG = '/var/log/lab-asked';
+
 /** What nspawn exits with when the machine asked for a reboot. */
 const REBOOT = 133;
 
@@ -133,6 +136,27 @@ export class Machine {
 
   heal(): Promise<void> {
     return setCable(this.places, this.host, 'up');
+  }
+
+  /** What its sshd was asked to run so far, oldest first. */
+  asked(): string[] {
+    const file = `${this.root}${ASKED_LOG}`;
+    return existsSync(file) ? readFileSync(file, 'utf8').split('\0') : [];
+  }
+
+  /** Resolves when its sshd is asked for something new that matches. */
+  async isAsked(what: RegExp): Promise<void> {
+    const before = this.asked().length;
+    await until(
+      `${what} on ${this.host.name}`,
+      () =>
+        this.asked()
+          .slice(before)
+          .some((line) => what.test(line)),
+      {
+        withinMs: 240_000,
+      },
+    );
   }
 
   async remove(): Promise<void> {

@@ -86,6 +86,11 @@ export class MinioStorage implements Storage {
     await must(['sh', BACKUP_SCRIPT, snapshot, name, passphraseFile, target], { env: this.#settings() });
   }
 
+  async get(name: string, folder: string): Promise<void> {
+    const got = await this.#rclone('copy', `minio:${this.bucket}/${this.prefix}daily/${name}`, folder);
+    if (got.code !== 0) throw new Error(`rclone: ${got.stderr}`);
+  }
+
   async close(): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null) return;

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { BUCKET, Bucket, PREFIX } from '../../../src/practice/bucket/bucket.js';
 import { ACCESS_KEY, SECRET_KEY } from '../../../src/practice/bucket/signature.js';
 import { S3Server } from '../../../src/practice/s3-server.js';
@@ -38,6 +39,12 @@ export class StandInStorage implements Storage {
       meta: {},
       bytes: async () => bytes,
     });
+  }
+
+  async get(name: string, folder: string): Promise<void> {
+    const found = this.held.objects.get(`${PREFIX}daily/${name}`);
+    if (found === undefined) throw new Error(`no ${name}`);
+    writeFileSync(`${folder}/${name}`, await found.bytes(), { mode: 0o600 });
   }
 
   close(): Promise<void> {

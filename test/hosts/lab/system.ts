@@ -1,10 +1,8 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import type { Machine } from './machine.js';
+import { ASKED_LOG, type Machine } from './machine.js';
 import { HOSTS, type LabSecrets } from './plan.js';
 import { must } from './sh.js';
 
-/** What sshd was asked to run, each text ended by a NUL: kept by sshd's own ForceCommand, which then runs it as it would have. */
-export const ASKED_LOG = '/var/log/lab-asked';
 const ASKED_PROGRAM = '/usr/local/sbin/lab-asked';
 const ASKED_SCRIPT = `#!/bin/sh
 [ -n "$SSH_ORIGINAL_COMMAND" ] || exec "$SHELL"

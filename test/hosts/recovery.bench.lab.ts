@@ -1,0 +1,104 @@
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { LabBucket } from './lab/bucket.js';
+import { LabCluster } from './lab/cluster.js';
+import { drive } from './lab/drive.js';
+import { writeInventory } from './lab/inventory.js';
+import { Lab } from './lab/lab.js';
+import type { Machine } from './lab/machine.js';
+import { must, until } from './lab/sh.js';
+
+/**
+ * Time to recovery: the runbook's own commands, typed by a script that never hesitates, against the console's full restore with its proof, its
+ * safety copies and its verification. Same lab, same backup, same run; only the ratio means something, since K3s is a stand-in here. Run by
+ * `npm run bench recovery`, never by `npm run test:hosts` alone.
+ */
+
+let lab: Lab;
+let cluster: LabCluster;
+let bucket: LabBucket;
+beforeAll(async () => {
+  lab = await Lab.boot({ k3s: 'off' });
+  // As slow as the recordings: what is compared is how long one waits for K3s, and how often.
+  writeFileSync(`${lab.places.code}/pace`, '1');
+  cluster = new LabCluster(lab);
+  bucket = await LabBucket.open(lab);
+  await cluster.form();
+}, 300_000);
+afterAll(async () => {
+  await bucket?.close();
+  await lab?.down();
+});
+
+const PREFIX = '/registry/configmaps/lab/';
+const ready = async (by: Machine, name: string): Promise<boolean> => {
+  const said = await by.inside(['k3s', 'kubectl', 'get', 'nodes', '--no-headers']);
+  return said.stdout.split('\n').some((line) => new RegExp(`^${name}\\s+Ready\\b`).test(line));
+};
+
+/** Steps 1 to 7 of the paper, one after the other, by the lab's own hand: no SSH, no person, no proof. */
+async function byPaper(key: string): Promise<void> {
+  const servers = cluster.servers;
+  const [primary, ...others] = servers;
+  if (primary === undefined) throw new Error('no server');
+  for (const server of servers) {
+    await server.act(['systemctl', 'stop', 'k3s']);
+    await server.act(['systemctl', 'disable', '--quiet', 'k3s']);
+    await server.act(['rm', '-rf', `${server.host.dataDir}/server/db/etcd`]);
+  }
+  const work = `${lab.home}/paper`;
+  mkdirSync(work, { recursive: true, mode: 0o700 });
+  await bucket.storage.get(key, work);
+  writeFileSync(`${work}/passphrase`, lab.secrets.passphrase, { mode: 0o600 });
+  const plain = `${work}/restored-snapshot.db`;
+  await must(
+    `gpg --homedir ${work} --batch --yes --pinentry-mode loopback --passphrase-file ${work}/passphrase --decrypt --output ${plain} ${work}/${key}`.split(
+      ' ',
+    ),
+  );
+  const snapshots = `${primary.host.dataDir}/server/db/snapshots`;
+  copyFileSync(plain, `${primary.root}${snapshots}/restored-snapshot.db`);
+  const path = 'PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
+  const reset = ['--cluster-reset', `--cluster-reset-restore-path=${snapshots}/restored-snapshot.db`];
+  await primary.inside(['env', path, 'K3S_NODE_NAME=node-1', 'k3s', 'server', ...reset]);
+  for (const server of [primary, ...others]) {
+    // The paper empties the others' databases a second time.
+    if (server !== primary) await server.act(['rm', '-rf', `${server.host.dataDir}/server/db/etcd`]);
+    await server.act(['systemctl', 'start', 'k3s']);
+    await server.act(['systemctl', 'enable', '--quiet', 'k3s']);
+    await until(`${server.host.name} Ready`, () => ready(primary, server.host.name), { withinMs: 240_000 });
+  }
+  for (const machine of lab.machines.values()) {
+    if (machine.host.role === 'server') continue;
+    await machine.act(['systemctl', 'restart', 'k3s-agent']);
+    await until(`${machine.host.name} Ready`, () => ready(primary, machine.host.name), { withinMs: 240_000 });
+  }
+  for (const what of ['nodes', 'pods', 'pv,pvc', 'svc', 'ingress'])
+    await primary.inside(['k3s', 'kubectl', 'get', what, '--all-namespaces']);
+}
+
+async function timed(act: () => Promise<unknown>): Promise<number> {
+  const begun = performance.now();
+  await act();
+  return (performance.now() - begun) / 1000;
+}
+
+it('the console against the paper', { timeout: 1_800_000 }, async () => {
+  for (let n = 0; n < 20; n++) await cluster.put(`${PREFIX}kept-${n}`, `value ${n}`);
+  const key = await bucket.upload(await cluster.snapshot());
+  const backup = await cluster.read(PREFIX);
+
+  await cluster.destroy();
+  const paper = await timed(() => byPaper(key));
+  for (const server of cluster.servers) expect(await cluster.read(PREFIX, server.host.name)).toEqual(backup);
+
+  await cluster.destroy();
+  const run = drive(lab, writeInventory(lab, { backups: bucket.lines }));
+  const console_ = await timed(() => run.ended);
+  const ended = await run.ended;
+  expect(ended.recovered, `${ended.why}\n${run.said()}`).toBe(true);
+  for (const server of cluster.servers) expect(await cluster.read(PREFIX, server.host.name)).toEqual(backup);
+  process.stdout.write(
+    `recovery: the console, proof and verification included, ${console_.toFixed(1)} s / the paper's commands ${paper.toFixed(1)} s = ${(console_ / paper).toFixed(2)}\n`,
+  );
+});
