@@ -21,6 +21,8 @@ export interface Previous {
   readonly run: string;
   /** ISO 8601, by whatever clock saw it. */
   readonly lastSign: string;
+  /** Of their lock, where it stood. */
+  readonly id?: string;
 }
 
 export interface RightOptions {
