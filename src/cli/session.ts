@@ -217,7 +217,8 @@ export class Session {
   start(): void {
     this.#work.push(this.looks.watch(), this.catalogue.watch(), this.#tick(), this.#acting.run(this.#other));
     this.#work.push(this.record.verify().then(() => this.refresh.soon()));
-    this.refresh.soon();
+    // The first thing drawn says whether this console acts.
+    this.refresh.now();
   }
 
   /** Choices nobody has made yet, made as one would: the best server, the newest backup. */

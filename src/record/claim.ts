@@ -25,7 +25,7 @@ export interface Claimant {
 export type Claimed = { readonly ours: Claim } | { readonly theirs: Claimant };
 
 /** Whoever only looks who holds a claim is in the way for an instant; two who claim at once, too: then one of them gets it. Milliseconds. */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 250;
 
 /** @param key names the cluster: its name and addresses */
 export function claim(stateDir: string, key: string, who: Claimant): Claimed {

@@ -210,10 +210,11 @@ export async function beginFullRestore(person: Person): Promise<void> {
   await person.pressUntil('o', /GATE WAITS|RUNNING/);
 }
 
-/** Opens the waiting gate and confirms it as it asks to be. */
+/** Opens the waiting gate and confirms it as it asks to be. The header may lag behind the last one: then the run has ended, and there is none. */
 export async function passGate(person: Person): Promise<string> {
   await person.waitFor('GATE WAITS');
-  await person.pressUntil('enter', /(CHANGE|DESTRUCTIVE) · /);
+  await person.pressUntil('enter', () => person.sees(/(CHANGE|DESTRUCTIVE) · /) || person.sees('RECOVERED'));
+  if (person.sees('RECOVERED')) return '';
   await person.waitFor(/Press y to do it|Type \S+ and enter to go on/);
   const name = /Type (\S+) and enter to go on/.exec(person.screen())?.[1];
   const title = /(?:CHANGE|DESTRUCTIVE) · (.*?) [─━═]/.exec(person.screen())?.[1] ?? '';

@@ -148,7 +148,10 @@ export class Rig {
   }
 
   /** Another console on what a dead one left. */
-  static async resume(wreck: Wreck, how: { operator?: string; previous?: Previous } = {}): Promise<Rig> {
+  static async resume(
+    wreck: Wreck,
+    how: { operator?: string; previous?: Previous; beside?: boolean } = {},
+  ): Promise<Rig> {
     const before = stateAfter(wreck.events);
     const elsewhere = before.cluster.rehearsal !== undefined;
     const backup = await provenSnapshot(elsewhere ? 'foreign' : 's2');
@@ -165,7 +168,8 @@ export class Rig {
       machine: 'there',
       version: '0',
     });
-    const rig = new Rig(wreck.clock, wreck.cluster, record, practice, runner, fetched, site, false);
+    const guest = how.beside === true;
+    const rig = new Rig(wreck.clock, wreck.cluster, record, practice, runner, fetched, site, guest);
     rig.#watch();
     return rig;
   }
