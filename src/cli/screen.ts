@@ -79,7 +79,7 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
     }
   }
   sayGoodbye(session, options.fresh);
-  options.closed?.(session.recordFile);
+  options.closed?.(session.record.wholeAt);
   return code;
 }
 
@@ -123,6 +123,8 @@ const sessionOf = (options: ScreenOptions): Session =>
 function sayGoodbye(session: Session, drill: boolean): void {
   const { runId, begun, ended } = session.runner.state;
   if (!begun) return;
+  const { trouble } = session.record;
+  if (trouble !== undefined) out(trouble);
   if (session.runner.observing !== undefined)
     return out(`Run ${runId} goes on without this console: ${session.runner.observing}`);
   if (ended === undefined && drill) out(`Practice run ${runId} was left unfinished; its cluster is gone.`);

@@ -122,6 +122,12 @@ export class RunRecord {
       : `${this.#unwritten.length} events are not on disk (${this.#trouble ?? ''}): ${where}`;
   }
 
+  /** The file that holds all of it: another one where the record could not be written in its place. */
+  get wholeAt(): string {
+    const elsewhere = this.#unwritten.length > 0 || this.#inMemory;
+    return (elsewhere ? this.#second.path : undefined) ?? this.#path;
+  }
+
   /** Hash of the last event: shown on screen and in exports. */
   get head(): string {
     return this.#head;

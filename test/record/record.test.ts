@@ -197,6 +197,16 @@ describe('every byte counts', () => {
   });
 });
 
+/** A record that was opened, and can then be written no more. */
+function unwritable(): { record: RunRecord; other: Database.Database } {
+  const elsewhere = join(folder, 'elsewhere');
+  const record = RunRecord.open(path(), clock, [join(folder, 'r1-is-no-folder\0'), elsewhere]);
+  record.append(opening);
+  const other = new Database(path());
+  other.exec("CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END");
+  return { record, other };
+}
+
 describe('a record that is broken does not stand in the way', () => {
   test.each([
     ['overwritten with nonsense', () => Buffer.from('this is no database, not at all, not even by its first bytes')],
@@ -229,23 +239,31 @@ describe('a record that is broken does not stand in the way', () => {
   });
 
   test('one that cannot be written any more: events stay in memory, it is said, and they are written when it works again', () => {
-    const elsewhere = join(folder, 'elsewhere');
-    const record = RunRecord.open(path(), clock, [join(folder, 'r1-is-no-folder\0'), elsewhere]);
-    record.append(opening);
-    const other = new Database(path());
-    other.exec("CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END");
+    const { record, other } = unwritable();
     expect(record.append(note('kept in memory')).seq).toBe(2);
     expect(record.append(note('this too')).seq).toBe(3);
     expect(record.trouble).toMatch(/2 events are not on disk.*disk is full.*they are in .*elsewhere/);
     // A second file holds the whole chain, and can be read by itself.
     const second = /they are in (.*)$/.exec(record.trouble ?? '')?.[1] ?? '';
     expect(readRun(second)).toMatchObject({ chain: { ok: true, events: 3 } });
+    expect(record.wholeAt).toBe(second);
     other.exec('DROP TRIGGER full');
     other.close();
     record.append(note('works again'));
     expect(record.trouble ?? '').not.toMatch(/not on disk/);
+    expect(record.wholeAt).toBe(path());
     record.close();
     expect(readRun(path()).chain).toMatchObject({ ok: true, events: 4 });
+  });
+
+  test('one that ends while it cannot be written still says where all of it is', () => {
+    const { record, other } = unwritable();
+    record.append(note('the last'));
+    record.close();
+    other.close();
+    expect(record.trouble).toContain(`they are in ${record.wholeAt}`);
+    expect(readRun(record.wholeAt)).toMatchObject({ chain: { ok: true, events: 2 } });
+    expect(readRun(path()).events).toHaveLength(1);
   });
 });
 
