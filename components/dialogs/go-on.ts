@@ -5,7 +5,7 @@ import { longSpan } from '../words.js';
 
 /** In one line for the footer: who acted, and the key. */
 export const vacantText = (vacant: Vacancy): string =>
-  `Nobody acts. ${vacant.operator} on ${vacant.machine} did, ${lastSign(vacant)}. A goes on in their place.`;
+  `Nobody acts. A goes on in place of ${vacant.operator} on ${vacant.machine}, ${lastSign(vacant)}.`;
 
 const lastSign = ({ lastSign }: Vacancy): string =>
   lastSign === '' ? 'last sign of life unknown' : `last sign of life ${isoClock(lastSign)}`;

@@ -95,7 +95,7 @@ export class Lookout {
     const holder = await this.#holder();
     if (site.acting) return;
     const alive = holder !== undefined && !isStale(holder);
-    // Until its first gate is answered, whoever goes on in place of another sees only those who were quicker.
+    // Until its first gate is answered, whoever goes on in place of another sees only those who were quicker, and who woke up again.
     if (takenFrom !== undefined && runner.observing === undefined && (!alive || holder.id === takenFrom.id)) return;
     if (holder !== undefined && alive) {
       if (runner.observing === undefined)

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Holder } from '../incident/acting.js';
+import { type Holder, isStale } from '../incident/acting.js';
 import type { AnyEvent } from '../incident/event.js';
 import { foldAll } from '../incident/fold.js';
 import type { IncidentState } from '../incident/state.js';
@@ -72,7 +72,13 @@ export async function rebuild(servers: readonly PapersHost[], signal: AbortSigna
     rows: best.rows,
     events,
     state,
-    previous: { operator, machine, run, lastSign, ...(theirs === undefined ? {} : { id: theirs.id }) },
+    previous: {
+      operator,
+      machine,
+      run,
+      lastSign,
+      ...(theirs === undefined || isStale(theirs) ? {} : { id: theirs.id }),
+    },
     ...(holder === undefined ? {} : { holder }),
     on: journals.filter(({ rows }) => rows.at(-1)?.hash === head).map(({ place }) => place.host),
   };
