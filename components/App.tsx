@@ -4,6 +4,7 @@ import type { Intents } from '../src/incident/intents.js';
 import type { ConsoleStore } from '../src/store/store.js';
 import { initialView, PANES, reduceView, topDialog, type ViewAction, type ViewState } from '../src/store/view.js';
 import { Dialogs, dialogKeys } from './Dialogs.js';
+import { vacantText } from './dialogs/go-on.js';
 import { type DialogInput, freshDialogInput } from './dialogs/input.js';
 import { Footer } from './Footer.js';
 import { Header } from './Header.js';
@@ -58,6 +59,10 @@ export function App({ store, intents }: Props): ReactNode {
   useEffect(() => {
     if (resumed !== undefined) change({ do: 'notice', text: resumed });
   }, [resumed, change]);
+  const vacant = state.vacant === undefined ? undefined : vacantText(state.vacant);
+  useEffect(() => {
+    if (vacant !== undefined) change({ do: 'notice', text: vacant });
+  }, [vacant, change]);
   const begun = state.incident?.begun === true;
   useEffect(() => {
     if (begun) change({ do: 'place', pane: 'plan', at: -1 });

@@ -7,6 +7,7 @@ import { choiceOptions, optionLines } from './dialogs/choose.js';
 import { doneLines } from './dialogs/done.js';
 import { escalationLines } from './dialogs/escalation.js';
 import { gateLines, gateTitle } from './dialogs/gate.js';
+import { goOnLines } from './dialogs/go-on.js';
 import { handoverLines, paperLines } from './dialogs/handover.js';
 import type { DialogInput } from './dialogs/input.js';
 import { journalLineLines } from './dialogs/line.js';
@@ -96,6 +97,8 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
       );
     case 'quit':
       return <Overlay {...size} title="Leave?" tone="warn" lines={(width) => quitLines(state, width)} />;
+    case 'go-on':
+      return <Overlay {...size} title="Go on in their place?" tone="warn" lines={(width) => goOnLines(state, width)} />;
     case 'keys':
       return (
         <Overlay
@@ -220,6 +223,8 @@ export function dialogKeys(dialog: OpenDialog, state: ConsoleState): string {
       return 'y stores them and connects   esc leaves them out for now';
     case 'quit':
       return 'y leaves   H handover   esc stays';
+    case 'go-on':
+      return 'y goes on   H handover   esc only looks';
     case 'palette':
       return 'type a part of its name   up down   enter does it   esc cancels';
     case 'lookup':

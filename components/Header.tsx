@@ -60,6 +60,7 @@ function statusWord(state: ConsoleState): { word: string; tone: Tone } {
       word: incident.ended.outcome.toUpperCase(),
       tone: incident.ended.outcome === 'recovered' ? 'good' : 'warn',
     };
+  if (state.vacant !== undefined && state.mode === 'OBSERVE') return { word: 'NOBODY ACTS', tone: 'bad' };
   if (attention.kind === 'trouble')
     return { word: attention.why === 'late' ? 'LATE' : attention.why === 'doubt' ? 'IN DOUBT' : 'FAILED', tone: 'bad' };
   if (attention.kind === 'gate') return { word: 'GATE WAITS', tone: 'warn' };

@@ -57,6 +57,7 @@ export type CommandId =
   | 'repaint'
   | 'play'
   | 'shown-gate'
+  | 'go-on'
   | 'next-event'
   | 'previous-event'
   | 'next-step'
@@ -123,6 +124,15 @@ export const KEYS: readonly KeySpec[] = [
   { id: 'slower', keys: '-', press: ['-'], label: 'slower', when: replaying },
   { id: 'replay-start', keys: '0', press: ['0'], label: 'to the first event', when: replaying },
   { id: 'replay-end', keys: '$', press: ['$'], label: 'to the last event', when: replaying },
+  {
+    id: 'go-on',
+    live: true,
+    keys: 'A',
+    press: ['A'],
+    label: 'go on in their place',
+    footer: 0,
+    when: (state) => state.vacant !== undefined,
+  },
   {
     id: 'host-keys',
     live: true,

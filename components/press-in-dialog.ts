@@ -46,6 +46,14 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
         void intents.acceptHostKeys(hosts).then((refused) => say(tools, refused));
       } else if (name === 'escape') close();
       return;
+    case 'go-on':
+      if (name === 'y') {
+        close();
+        say(tools, 'Asking whether nobody acts…');
+        void intents.goOn?.().then((refused) => say(tools, refused));
+      } else if (name === 'H') change({ do: 'open', dialog: { kind: 'handover' } });
+      else if (name === 'escape' || name === 'n') close();
+      return;
     case 'quit':
       if (name === 'y') intents.leave();
       else if (name === 'H') change({ do: 'open', dialog: { kind: 'handover' } });

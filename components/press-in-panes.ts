@@ -127,6 +127,8 @@ export function run(command: CommandId, name: string, tools: PressTools): void {
       return change({ do: 'open', dialog: { kind: 'trouble' } });
     case 'pause':
       return say(tools, intents.pause(state.incident?.paused !== true));
+    case 'go-on':
+      return change({ do: 'open', dialog: { kind: 'go-on' } });
     case 'undo':
       return change({
         do: 'open',

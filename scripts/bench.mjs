@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- snapshot] [--keys 200000] [--rounds 3]`: builds, then compares ours with the tools people use by hand, on the same file in
+ * `npm run bench [-- snapshot] [--keys 200000] [--rounds 3]`: builds, then compares ours with the tools people use by hand (or with doing it plainly), on the same file in
  * the same run, and prints times and ratios. Needs etcd, etcdctl and gpg on the machine; says so where they are not there.
  */
 import { spawnSync } from 'node:child_process';
@@ -11,6 +11,7 @@ const BENCHES = {
   probes: () => import('../test/bench/probes.bench.mjs').then((one) => one.benchProbes),
   lookup: () => import('../test/bench/lookup.bench.mjs').then((one) => one.benchLookup),
   recovery: () => import('../test/bench/recovery.bench.mjs').then((one) => one.benchRecovery),
+  record: () => import('../test/bench/record.bench.mjs').then((one) => one.benchRecord),
 };
 
 const { values, positionals } = parseArgs({

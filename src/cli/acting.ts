@@ -1,16 +1,18 @@
 import { systemClock } from '../base/clock.js';
-import type { Holder } from '../incident/acting.js';
+import { type Holder, holderText, isStale, type Vacancy } from '../incident/acting.js';
 import type { IncidentEvent } from '../incident/event.js';
 import { NOTICE_FILE } from '../k3s/paths.js';
 import type { PapersHost } from '../papers/read.js';
 import { Site } from '../papers/site.js';
-import { type Claimant, claim } from '../record/claim.js';
+import { type Claimant, claimant } from '../record/claim.js';
 import type { Hosts } from '../remote/hosts.js';
-import type { Runner } from '../runner/runner.js';
+import type { Previous } from '../runner/right.js';
+import { Refused, type Runner } from '../runner/runner.js';
 import type { ConsoleStore } from '../store/store.js';
-import { Lookout } from './lookout.js';
+import { actsHere, Lookout } from './lookout.js';
 import { clusterKey, type Opening, whoActs } from './open-run.js';
 import { papersFor } from './papers-text.js';
+import { type Rebuilt, rebuild } from './rebuild.js';
 
 export interface ActingOptions {
   readonly store: ConsoleStore;
@@ -19,10 +21,15 @@ export interface ActingOptions {
   readonly state: string;
   readonly opened: Opening;
   readonly signal: AbortSignal;
-  /** The run was rebuilt from the servers. */
-  readonly takingOver: boolean;
+  /** The run was rebuilt from the servers: whose it was. */
+  readonly takenOver?: Previous;
+  /** It was asked to look only: nothing is offered. */
+  readonly observe: boolean;
   runner(): Runner;
 }
+
+/** The servers may answer slowly; then it is said, and a person tries again. */
+const PATIENCE_MS = 60_000;
 
 /** Who acts on this cluster: our lock, journal and papers on the servers, and whoever else has theirs there. */
 export class Acting {
@@ -49,20 +56,20 @@ export class Acting {
 
   /** Until the signal: keeps our lock alive, and watches for other consoles or follows the one of this machine that acts. */
   async run(other: Claimant | undefined): Promise<void> {
-    const { signal, state } = this.#options;
+    const { signal, state, takenOver } = this.#options;
     const lookout = new Lookout({
       runner: this.#options.runner(),
       site: this.site,
       clock: systemClock,
       signal,
-      takingOver: this.#options.takingOver,
+      ...(takenOver === undefined ? {} : { takenFrom: takenOver }),
       servers: () => this.#servers().flatMap(({ host, silent }) => (silent === undefined ? [host] : [])),
       mine: (holder) => this.#mine(holder),
-      says: (text) => this.#say(text),
+      says: (text, vacant) => this.#say(text, vacant),
     });
     await Promise.all([
       this.site.keep(signal),
-      other === undefined ? lookout.watch() : lookout.followRecord(state, other, () => this.#otherEnded()),
+      other === undefined ? lookout.watch() : lookout.followRecord(state, other, () => this.#actsHere()),
     ]);
   }
 
@@ -102,18 +109,38 @@ export class Acting {
       });
   }
 
-  /** The console of this machine that acts is gone when its claim can be had. */
-  #otherEnded(): boolean {
-    const { store, state } = this.#options;
-    const about = { ...whoActs(), pid: process.pid, run: '', since: '' };
-    const tried = claim(state, clusterKey(store.getState().cluster), about);
-    if ('theirs' in tried) return false;
-    tried.ours.release();
-    return true;
+  /**
+   * What a person goes on with where nobody acts any more: the run as the servers tell it, or undefined where it stands in the record here.
+   * @throws Refused with who acts by now, or why there is nothing to go on with
+   */
+  async inTheirPlace(): Promise<Rebuilt | undefined> {
+    const { store, signal } = this.#options;
+    const { vacant } = store.getState();
+    const other = this.#actsHere();
+    if (vacant === undefined || (vacant.in === 'record' && other !== undefined))
+      throw new Refused(other === undefined ? 'Nobody has left a run to go on with.' : actsHere(other));
+    if (vacant.in === 'record') return undefined;
+    const servers = this.#servers().flatMap(({ host, silent }) => (silent === undefined ? [host] : []));
+    const found = await rebuild(servers, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]));
+    if (found === undefined) throw new Refused('No server that answers holds the journal of a run.');
+    const { holder, state, previous } = found;
+    if (holder !== undefined && !isStale(holder))
+      throw new Refused(`${holderText(holder)} acts on this cluster by now.`);
+    if (state.ended !== undefined) throw new Refused(`Run ${previous.run} has ended: ${state.ended.outcome}.`);
+    return found;
   }
 
-  #say(text: string | undefined): void {
-    const { store } = this.#options;
-    if (store.getState().observing !== text) store.setState({ observing: text });
+  /** The console of this state directory that acts; undefined where its claim is free, or ours. */
+  #actsHere(): Claimant | undefined {
+    const { store, state, opened } = this.#options;
+    return opened.alone ? undefined : claimant(state, clusterKey(store.getState().cluster));
+  }
+
+  #say(text: string | undefined, vacant?: Vacancy): void {
+    const { store, observe } = this.#options;
+    const { observing, vacant: before } = store.getState();
+    const now = observe ? undefined : vacant;
+    if (observing !== text || JSON.stringify(before) !== JSON.stringify(now))
+      store.setState({ observing: text, vacant: now });
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { packTar } from 'modern-tar';
+import { VERSION } from '../base/version.js';
 import { handoverOf, handoverText } from '../incident/handover.js';
 import type { IncidentState } from '../incident/state.js';
 import { excerptsOf, wholeRun } from '../journal/excerpts.js';
@@ -11,7 +12,6 @@ import { recordBytes } from '../record/runs.js';
 import { titleOf } from '../record/sections.js';
 import type { RecordedRun } from './recorded.js';
 import { clockOffsets, reportInput } from './report-file.js';
-import { VERSION } from './version.js';
 import { scenarios } from './views.js';
 
 /** What is handed to somebody who is called for help: everything that is known of a run and nothing secret, as one archive. */

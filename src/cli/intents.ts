@@ -3,13 +3,18 @@ import { toProblem } from '../base/problem.js';
 import { triage } from '../cluster/triage.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { Refused } from '../runner/runner.js';
+import type { Rebuilt } from './rebuild.js';
 import { writeReport } from './report-file.js';
 import type { Session } from './session.js';
 import { lookUp } from './symptoms.js';
 import { keepText } from './text-file.js';
 
 /** What a person wants, carried to the runner; refusals come back as sentences. */
-export function sessionIntents(session: Session, leave: () => void): Intents {
+export function sessionIntents(
+  session: Session,
+  leave: () => void,
+  goOn?: (found: Rebuilt | undefined) => void,
+): Intents {
   const { runner, hosts } = session;
   return {
     chooseScenario: (id) =>
@@ -89,6 +94,7 @@ export function sessionIntents(session: Session, leave: () => void): Intents {
         return `It could not be saved: ${error instanceof Error ? error.message : String(error)}`;
       }
     },
+    ...(goOn === undefined ? {} : { goOn: () => refusingLater(async () => goOn(await session.inTheirPlace())) }),
     leave,
   };
 }

@@ -1,10 +1,10 @@
+import { VERSION } from '../base/version.js';
 import type { HostFacts } from '../incident/facts.js';
 import { fold } from '../incident/fold.js';
 import type { IncidentState } from '../incident/state.js';
 import type { Choices } from '../incident/step.js';
 import type { Inventory } from '../inventory/types.js';
 import { clusterOf } from './cluster-of.js';
-import { VERSION } from './version.js';
 
 /** The state of an incident nobody opened: what hosts look like now, for commands that print and record nothing. */
 export function lookedAtState(

@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import { systemClock } from '../base/clock.js';
-import { isoClock } from '../incident/acting.js';
+import { VERSION } from '../base/version.js';
 import type { Cluster } from '../incident/cluster.js';
 import { type Claim, type Claimant, claim, seatOf } from '../record/claim.js';
 import { RunRecord } from '../record/record.js';
@@ -8,7 +8,7 @@ import { newRunId, recordPath, unfinishedRun } from '../record/runs.js';
 import type { Ports } from '../runner/ports.js';
 import type { Previous } from '../runner/right.js';
 import { Runner } from '../runner/runner.js';
-import { VERSION } from './version.js';
+import { actsHere } from './lookout.js';
 import { scenarios } from './views.js';
 
 /** Who acts: as it stands in the record, the lock and the papers. */
@@ -73,7 +73,7 @@ export function openRun(options: OpenRunOptions): OpenedRun {
   const resumes = found !== undefined && other === undefined;
   const run = resumes || found === undefined ? wanted : newRunId(systemClock.now());
   const file = recordPath(state, run);
-  const { record, events } = RunRecord.open(file, systemClock);
+  const record = RunRecord.open(file, systemClock);
   const ours = claimed !== undefined && 'ours' in claimed ? claimed.ours : undefined;
   const runnerOptions = {
     scenarios,
@@ -83,8 +83,8 @@ export function openRun(options: OpenRunOptions): OpenedRun {
   };
   const opened = { record, file, ...(ours === undefined ? {} : { claim: ours }) };
   // A record that turned out damaged when it was opened lies aside by now: then this is a new run, and the header says why.
-  if (resumes && events.length > 0) {
-    const runner = Runner.resume(runnerOptions, events, { type: 'run-resumed', ...who });
+  if (resumes && record.state !== undefined) {
+    const runner = Runner.resume(runnerOptions, record.state, { type: 'run-resumed', ...who });
     const resumed =
       options.takenOver === undefined
         ? `Run ${run} goes on: it was open when the console ended.`
@@ -94,8 +94,6 @@ export function openRun(options: OpenRunOptions): OpenedRun {
   const mode = cluster.drill ? 'drill' : 'live';
   const runner = Runner.open(runnerOptions, { type: 'run-opened', runId: run, cluster, mode, ...who });
   if (other === undefined) return { ...opened, runner };
-  runner.observe(
-    `${other.operator} acts in another console here, since ${isoClock(other.since)} (process ${other.pid}). This one only looks.`,
-  );
+  runner.observe(actsHere(other));
   return { ...opened, runner, other };
 }

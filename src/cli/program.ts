@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, ProblemError } from '../base/problem.js';
+import { VERSION } from '../base/version.js';
 import { err, sayProblem } from './output.js';
-import { VERSION } from './version.js';
 
 const EXITS = `
 Exit codes: 0 yes · 1 no · 2 usage or configuration · 3 unreachable · 4 stopped by the operator

@@ -1,11 +1,14 @@
-import type { Holder } from '../incident/acting.js';
+import { existsSync } from 'node:fs';
+import { type Holder, isStale } from '../incident/acting.js';
 import type { AnyEvent } from '../incident/event.js';
 import { foldAll } from '../incident/fold.js';
 import type { IncidentState } from '../incident/state.js';
 import { type JournalPlace, type JournalRow, journalsOn, type PapersHost, rowsOf, seeLock } from '../papers/read.js';
 import { whoWrote } from '../papers/site.js';
 import { verifyChain } from '../record/chain.js';
+import { moveRecord } from '../record/database.js';
 import { eventsOf } from '../record/record.js';
+import { importRun, readRun, recordPath } from '../record/runs.js';
 import type { Previous } from '../runner/right.js';
 
 /** A run as its journals on the servers tell it. */
@@ -69,7 +72,13 @@ export async function rebuild(servers: readonly PapersHost[], signal: AbortSigna
     rows: best.rows,
     events,
     state,
-    previous: { operator, machine, run, lastSign },
+    previous: {
+      operator,
+      machine,
+      run,
+      lastSign,
+      ...(theirs === undefined || isStale(theirs) ? {} : { id: theirs.id }),
+    },
     ...(holder === undefined ? {} : { holder }),
     on: journals.filter(({ rows }) => rows.at(-1)?.hash === head).map(({ place }) => place.host),
   };
@@ -79,4 +88,26 @@ export async function rebuild(servers: readonly PapersHost[], signal: AbortSigna
 function sound(rows: readonly JournalRow[]): JournalRow[] {
   const verdict = verifyChain(rows);
   return verdict.ok ? [...rows] : rows.slice(0, verdict.seq - 1);
+}
+
+/**
+ * The run's record on this machine becomes what the servers hold; what was here and differs is set aside, never overwritten.
+ * @returns where that lies, as a sentence
+ */
+export function keepRebuilt(stateDir: string, { previous, rows }: Rebuilt): string | undefined {
+  const path = recordPath(stateDir, previous.run);
+  if (existsSync(path)) {
+    const here = readRun(path);
+    const head = here.chain.ok ? here.chain.head : '';
+    if (rows.some((row) => row.hash === head)) {
+      importRun(path, rows.slice(here.events.length));
+      return undefined;
+    }
+    const aside = `${path}.before-take-over-${Date.now()}`;
+    moveRecord(path, aside);
+    importRun(path, rows);
+    return `The record of this run on this machine differs from the servers'; it lies aside as ${aside}.`;
+  }
+  importRun(path, rows);
+  return undefined;
 }

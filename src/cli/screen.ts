@@ -1,10 +1,12 @@
 import { EXIT } from '../base/problem.js';
+import type { Intents } from '../incident/intents.js';
 import type { Inventory } from '../inventory/types.js';
 import type { Previous } from '../runner/right.js';
-import { showApp } from './app-screen.js';
+import { type AppScreen, openScreen } from './app-screen.js';
 import { sessionIntents } from './intents.js';
 import { err, out } from './output.js';
 import { PlainConsole } from './plain.js';
+import { keepRebuilt, type Rebuilt } from './rebuild.js';
 import { Session } from './session.js';
 
 export interface ScreenOptions {
@@ -19,20 +21,15 @@ export interface ScreenOptions {
   closed?(recordFile: string): void;
 }
 
-/** Opens the full screen until the person leaves. The terminal is put back on every way out but SIGKILL. */
+/**
+ * Opens the full screen until the person leaves. Whoever looked on and goes on in another's place does so in a session of its own, which opens the
+ * record as a restart would. The terminal is put back on every way out but SIGKILL.
+ */
 export async function showConsole(options: ScreenOptions): Promise<number> {
-  const session = new Session({
-    inventory: options.inventory,
-    state: options.state,
-    observe: options.observe,
-    interactive: true,
-    fresh: options.fresh,
-    ...(options.takenOver === undefined ? {} : { takenOver: options.takenOver }),
-  });
   let code: number = EXIT.ok;
   let leave = (): void => {};
-  const left = new Promise<void>((resolve) => {
-    leave = resolve;
+  const left = new Promise<'left'>((resolve) => {
+    leave = () => resolve('left');
   });
   // Kept on, not once: ink counts the listeners and would end the process itself, before anything is put away.
   const ended = (exit: number) => (): void => {
@@ -45,33 +42,89 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
   process.on('SIGINT', ended(EXIT.interrupted));
   process.on('SIGTERM', ended(EXIT.terminated));
   process.on('SIGHUP', ended(EXIT.terminated));
-  const intents = sessionIntents(session, () => leave());
-  session.start();
-  // A dialogue of lines cannot follow another console live: it says who acts, and leaves.
-  if (options.plain && !options.observe) {
+  let session = sessionOf(options);
+  if (options.plain) {
+    session.start();
+    const intents = sessionIntents(session, leave);
+    // A dialogue of lines cannot follow another console live: it says who acts, and leaves.
     const stop = (): void => {
-      if (session.runner.observing === undefined || code !== EXIT.ok) return;
+      if (options.observe || session.runner.observing === undefined || code !== EXIT.ok) return;
       err(`${session.runner.observing} To look on: blackstart --observe`);
       ended(EXIT.locked)();
     };
     session.store.subscribe(stop);
     stop();
-  }
-  try {
-    if (options.plain) await new PlainConsole(session, intents, out).run(left);
-    else await showApp(session.store, intents, left);
-  } finally {
-    await session.close();
+    try {
+      await new PlainConsole(session, intents, out).run(left.then(() => undefined));
+    } finally {
+      await session.close();
+    }
+  } else {
+    let screen: AppScreen | undefined;
+    try {
+      for (;;) {
+        const going = await lookAndAct(session, leave, left, (intents) => {
+          if (screen === undefined) screen = openScreen(session.store, intents);
+          else screen.show(session.store, intents);
+          return screen;
+        });
+        if (going === undefined) break;
+        screen?.pause('Going on in their place…');
+        await session.close();
+        session = inTheirPlace(options, going.found);
+      }
+    } finally {
+      screen?.close();
+      await session.close();
+    }
   }
   sayGoodbye(session, options.fresh);
-  options.closed?.(session.recordFile);
+  options.closed?.(session.record.wholeAt);
   return code;
 }
+
+/** Until the person leaves (undefined) or goes on in another's place. */
+async function lookAndAct(
+  session: Session,
+  leave: () => void,
+  left: Promise<'left'>,
+  show: (intents: Intents) => AppScreen,
+): Promise<{ found: Rebuilt | undefined } | undefined> {
+  let goOn: (found: Rebuilt | undefined) => void = () => {};
+  const going = new Promise<{ found: Rebuilt | undefined }>((resolve) => {
+    goOn = (found) => resolve({ found });
+  });
+  session.start();
+  const screen = show(sessionIntents(session, leave, (found) => goOn(found)));
+  const next = await Promise.race([left, going, screen.ended.then(() => 'left' as const)]);
+  return next === 'left' ? undefined : next;
+}
+
+/** The claim is taken here, as at every start: of several who go on at one moment one has it, the others look on. */
+function inTheirPlace(options: ScreenOptions, found: Rebuilt | undefined): Session {
+  const { takenOver: _before, ...rest } = options;
+  const aside = found === undefined ? undefined : keepRebuilt(options.state, found);
+  const session = sessionOf({ ...rest, fresh: false, ...(found === undefined ? {} : { takenOver: found.previous }) });
+  if (aside !== undefined) session.store.setState({ warning: aside });
+  return session;
+}
+
+const sessionOf = (options: ScreenOptions): Session =>
+  new Session({
+    inventory: options.inventory,
+    state: options.state,
+    observe: options.observe,
+    interactive: true,
+    fresh: options.fresh,
+    ...(options.takenOver === undefined ? {} : { takenOver: options.takenOver }),
+  });
 
 /** After the screen is gone: where things stand, in lines that stay in the terminal. */
 function sayGoodbye(session: Session, drill: boolean): void {
   const { runId, begun, ended } = session.runner.state;
   if (!begun) return;
+  const { trouble } = session.record;
+  if (trouble !== undefined) out(trouble);
   if (session.runner.observing !== undefined)
     return out(`Run ${runId} goes on without this console: ${session.runner.observing}`);
   if (ended === undefined && drill) out(`Practice run ${runId} was left unfinished; its cluster is gone.`);

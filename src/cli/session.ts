@@ -13,6 +13,7 @@ import type { Inventory } from '../inventory/types.js';
 import { followJournals } from '../journal/follow.js';
 import { JournalSpool, removeSpool, spoolBeside } from '../journal/spool.js';
 import type { Claimant } from '../record/claim.js';
+import { removeRecord } from '../record/database.js';
 import type { RunRecord } from '../record/record.js';
 import { type Hosts, openHosts } from '../remote/hosts.js';
 import type { HostsPort } from '../runner/ports.js';
@@ -34,6 +35,7 @@ import { Looks } from './looks.js';
 import { Maintenance } from './maintenance.js';
 import { type Opening, openRun } from './open-run.js';
 import { spoolDir, statePlace } from './places.js';
+import type { Rebuilt } from './rebuild.js';
 import { Refresh } from './refresh.js';
 import { SecretBook } from './secret-book.js';
 import { Secrets } from './secrets.js';
@@ -81,6 +83,7 @@ export class Session {
   readonly #work: Promise<unknown>[] = [];
   /** The console on this machine that acts instead of this one. */
   readonly #other: Claimant | undefined;
+  readonly #claimed: boolean;
   readonly #letGo: () => void;
   #acting!: Acting;
   readonly before: Before;
@@ -191,6 +194,7 @@ export class Session {
     this.recordFile = opened.file;
     this.#journals = new JournalSpool(spoolBeside(opened.file), (text) => this.#warn(text));
     this.#other = opened.other;
+    this.#claimed = opened.claim !== undefined;
     this.#letGo = () => opened.claim?.release();
     this.before = new Before({
       cluster: this.cluster,
@@ -214,7 +218,9 @@ export class Session {
   /** Runs until `close`: probes, journals, catalogue, the clock of the screen. */
   start(): void {
     this.#work.push(this.looks.watch(), this.catalogue.watch(), this.#tick(), this.#acting.run(this.#other));
-    this.refresh.soon();
+    this.#work.push(this.record.verify().then(() => this.refresh.soon()));
+    // The first thing drawn says whether this console acts.
+    this.refresh.now();
   }
 
   /** Choices nobody has made yet, made as one would: the best server, the newest backup. */
@@ -253,6 +259,11 @@ export class Session {
     if (this.#options.inventory.drill) return;
     const rows = this.#maintenance.statuses(this.catalogue.backups, systemClock.now());
     this.store.setState({ maintenance: maintenanceView(rows) });
+  }
+
+  /** What there is to go on with where nobody acts any more. @throws Refused */
+  inTheirPlace(): Promise<Rebuilt | undefined> {
+    return this.#acting.inTheirPlace();
   }
 
   /** Runs the verification; what it finds goes into the record. Returns why not, as a sentence. */
@@ -310,29 +321,31 @@ export class Session {
     await this.hosts.closeAll();
     await Promise.allSettled(this.#work);
     await this.#journals.close();
-    const { begun, ended } = this.runner.state;
+    // What is shown may be another console's run: what is left here is told by our own record.
+    const { begun, ended } = this.record.state ?? { begun: false };
     this.record.close();
     this.#letGo();
     // Copies of data hold every Secret: a drill needs none, and what was not begun needs nothing.
     if (!begun || this.#options.inventory.drill) this.before.remove();
     if (!begun) {
-      for (const suffix of ['', '-wal', '-shm']) rmSync(this.recordFile + suffix, { force: true });
+      removeRecord(this.recordFile);
       removeSpool(spoolBeside(this.recordFile));
     }
-    // The spool is kept only for a run that can be resumed.
-    if (!begun || ended !== undefined) rmSync(spoolDir(this.#options.state), { recursive: true, force: true });
+    // The spool is kept only for a run that can be resumed, and is not ours while another console acts here.
+    if (this.#claimed && (!begun || ended !== undefined))
+      rmSync(spoolDir(this.#options.state), { recursive: true, force: true });
   }
 
   #openActing(opened: Opening): Acting {
-    const { state, takenOver } = this.#options;
+    const { state, takenOver, observe } = this.#options;
     const { store, hosts } = this;
-    const takingOver = takenOver !== undefined;
     return new Acting({
       store,
       hosts,
       state,
       opened,
-      takingOver,
+      observe,
+      ...(takenOver === undefined ? {} : { takenOver }),
       signal: this.#abort.signal,
       runner: () => this.runner,
     });

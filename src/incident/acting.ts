@@ -29,6 +29,16 @@ export interface Without {
   readonly why: string;
 }
 
+/** Nobody acts any more: who did, and whether their record is in this console's reach or stands on the servers. */
+export interface Vacancy {
+  readonly operator: string;
+  readonly machine: string;
+  readonly run: string;
+  /** Last sign of life, ISO 8601; empty: not known. */
+  readonly lastSign: string;
+  readonly in: 'record' | 'servers';
+}
+
 /** `alice on laptop (run 20261122-0314-7f3a, since 03:14:07Z)`. */
 export const holderText = (holder: Holder): string =>
   `${holder.operator} on ${holder.machine} (run ${holder.run}, since ${isoClock(holder.since)})`;

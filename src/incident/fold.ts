@@ -21,9 +21,9 @@ export function emptyCell(step: string, host: string): Cell {
   };
 }
 
-/** The state after all events; undefined before a run was opened. */
-export function foldAll(events: Iterable<AnyEvent>): IncidentState | undefined {
-  let state: IncidentState | undefined;
+/** The state after all events, from the beginning or from a state before them; undefined before a run was opened. */
+export function foldAll(events: Iterable<AnyEvent>, before?: IncidentState): IncidentState | undefined {
+  let state = before;
   for (const event of events) state = fold(state, event);
   return state;
 }
@@ -116,7 +116,12 @@ function apply(state: IncidentState, event: IncidentEvent, at: number): Incident
       return rest;
     }
     case 'papers-kept':
-      return { ...state, papers: { on: event.on, without: event.without } };
+      // Papers stand where the lock does: a server that was left out of both answers again.
+      return {
+        ...state,
+        papers: { on: event.on, without: event.without },
+        ...(state.lock === undefined ? {} : { lock: { on: event.on, without: event.without } }),
+      };
     case 'approved': {
       const { gate, by, without } = event;
       return { ...state, approvals: [...state.approvals, { gate, by, without, at }] };

@@ -45,6 +45,8 @@ export interface Intents {
   tickMaintenance(item: string, words: string): Result;
   /** Winds a replay; there only where the console shows one. */
   replay?(what: ReplayControl): Result;
+  /** Goes on in place of a console that has ended: not there where this program cannot. What is in the way comes back as a sentence. */
+  goOn?(): Promise<Result>;
   /** Leaves the console. What runs on nodes goes on. */
   leave(): void;
 }

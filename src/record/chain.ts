@@ -20,12 +20,16 @@ export type ChainVerdict =
   | { readonly ok: false; readonly seq: number; readonly why: string };
 
 /**
- * Walks a chain from its start.
+ * Walks a chain from its start, or from an entry on.
  * @param expected how many events there must be and the last hash, where they are kept elsewhere: finds a cut-off end
+ * @param from how many entries there are before the rows, and the hash of the last of them
  */
-export function verifyChain(rows: Iterable<Row>, expected?: { events: number; head: string }): ChainVerdict {
-  let head = CHAIN_START;
-  let count = 0;
+export function verifyChain(
+  rows: Iterable<Row>,
+  expected?: { events: number; head: string },
+  from = { events: 0, head: CHAIN_START },
+): ChainVerdict {
+  let { head, events: count } = from;
   for (const row of rows) {
     if (row.seq !== count + 1) return { ok: false, seq: count + 1, why: 'this entry is missing' };
     const hash = linkHash(head, row.seq, row.body);

@@ -24,21 +24,22 @@ export interface Claimant {
 
 export type Claimed = { readonly ours: Claim } | { readonly theirs: Claimant };
 
+/** Whoever only looks who holds a claim is in the way for an instant; two who claim at once, too: then one of them gets it. Milliseconds. */
+const PATIENCE_MS = 250;
+
 /** @param key names the cluster: its name and addresses */
 export function claim(stateDir: string, key: string, who: Claimant): Claimed {
-  const directory = join(stateDir, 'claims');
-  const name = createHash('sha256').update(key).digest('hex').slice(0, 16);
-  const about = join(directory, `${name}.json`);
+  const { directory, file, about } = placesOf(stateDir, key);
   let db: Database.Database;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    db = new Database(join(directory, `${name}.db`));
+    db = new Database(file);
   } catch {
     // Where nothing can be written, nobody else writes either: the record is in memory (and says so).
     return { ours: { certain: false, release: () => undefined } };
   }
   try {
-    db.pragma('busy_timeout = 0');
+    db.pragma(`busy_timeout = ${PATIENCE_MS}`);
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     db.close();
@@ -51,6 +52,28 @@ export function claim(stateDir: string, key: string, who: Claimant): Claimed {
     // Only what another console would show.
   }
   return { ours: { certain: true, release: () => void db.close() } };
+}
+
+/** Who holds the claim just now; undefined: nobody. It is not touched: whoever wants it may have it at the same moment. */
+export function claimant(stateDir: string, key: string): Claimant | undefined {
+  const { file, about } = placesOf(stateDir, key);
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(file, { readonly: true, fileMustExist: true });
+    db.pragma('busy_timeout = 0');
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return undefined;
+  } catch (error) {
+    return busy(error) ? readClaimant(about) : undefined;
+  } finally {
+    db?.close();
+  }
+}
+
+function placesOf(stateDir: string, key: string): { directory: string; file: string; about: string } {
+  const directory = join(stateDir, 'claims');
+  const name = createHash('sha256').update(key).digest('hex').slice(0, 16);
+  return { directory, file: join(directory, `${name}.db`), about: join(directory, `${name}.json`) };
 }
 
 const busy = (error: unknown): boolean => error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');

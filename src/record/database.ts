@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, renameSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Row } from './chain.js';
@@ -19,6 +19,18 @@ const SCHEMA = `
 `;
 
 export type Db = Database.Database;
+
+/** What lies beside a record and belongs to it: SQLite's own files, and the checkpoint. */
+const BESIDE = ['', '-wal', '-shm', '-fold'];
+
+/** Moves a record aside as it lies there. */
+export function moveRecord(path: string, to: string): void {
+  for (const suffix of BESIDE) if (existsSync(path + suffix)) renameSync(path + suffix, to + suffix);
+}
+
+export function removeRecord(path: string): void {
+  for (const suffix of BESIDE) rmSync(path + suffix, { force: true });
+}
 
 /**
  * Opens a record for writing. One that is damaged is set aside under another name, never overwritten, and a new one begins:
@@ -43,9 +55,7 @@ function openFile(path: string): { db: Db; setAside?: string } {
     return { db };
   } catch {
     const setAside = `${path}.damaged-${Date.now()}`;
-    for (const suffix of ['', '-wal', '-shm']) {
-      if (existsSync(path + suffix)) renameSync(path + suffix, setAside + suffix);
-    }
+    moveRecord(path, setAside);
     return { db: prepare(path), setAside };
   }
 }

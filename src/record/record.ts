@@ -1,8 +1,12 @@
 import { tmpdir } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.js';
 import { withoutControls } from '../base/inert.js';
 import type { AnyEvent, IncidentEvent, Payload } from '../incident/event.js';
-import { CHAIN_START, linkHash, type Row, verifyChain } from './chain.js';
+import { foldAll } from '../incident/fold.js';
+import type { IncidentState } from '../incident/state.js';
+import { CHAIN_START, type ChainVerdict, linkHash, type Row, verifyChain } from './chain.js';
+import { CHECKPOINT_EVERY, type Checkpoint, readCheckpoint, removeCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { type Db, openForWriting, writeRows } from './database.js';
 import { SecondPlace } from './second.js';
 
@@ -23,31 +27,31 @@ export class RunRecord {
   /** The file could not even be opened. */
   readonly #inMemory: boolean;
   readonly #second: SecondPlace;
+  readonly #path: string;
+  #state: IncidentState | undefined;
+  /** What was believed of the entries before it until the whole chain has been walked. */
+  #from: Checkpoint | undefined;
+  #closed = false;
 
-  private constructor(
-    db: Db,
-    clock: Clock,
-    { seq, head }: { seq: number; head: string },
-    trouble: string | undefined,
-    inMemory: boolean,
-    second: SecondPlace,
-  ) {
+  private constructor(path: string, db: Db, clock: Clock, read: AsRead, inMemory: boolean, second: SecondPlace) {
+    this.#path = path;
     this.#inMemory = inMemory;
     this.#second = second;
     this.#db = db;
     this.#clock = clock;
-    this.#seq = seq;
-    this.#head = head;
-    this.#trouble = trouble;
+    this.#seq = read.seq;
+    this.#head = read.head;
+    this.#state = read.state;
+    this.#from = read.from;
   }
 
-  /** Opens or creates the record at a path and reads what is in it. */
-  static open(path: string, clock: Clock, places = SECOND_PLACES): { record: RunRecord; events: AnyEvent[] } {
+  /** Opens or creates the record at a path and reads what is in it; of a long one what came after its checkpoint. */
+  static open(path: string, clock: Clock, places = SECOND_PLACES): RunRecord {
     const { db, setAside, unwritable } = openForWriting(path);
-    const rows = readRows(db);
-    const last = rows.at(-1);
-    const verdict = verifyChain(rows, headOf(db));
-    const trouble =
+    const read = asRead(db, path);
+    const { verdict } = read;
+    const record = new RunRecord(path, db, clock, read, unwritable !== undefined, new SecondPlace(path, places));
+    record.#trouble =
       unwritable !== undefined
         ? `The record cannot be written (${unwritable}): it is kept in memory only and ends with this console.`
         : setAside !== undefined
@@ -55,10 +59,57 @@ export class RunRecord {
           : verdict.ok
             ? undefined
             : `Entry ${verdict.seq} of the record does not hold: ${verdict.why}.`;
-    const end = { seq: last?.seq ?? 0, head: last?.hash ?? CHAIN_START };
-    const second = new SecondPlace(path, places);
-    const record = new RunRecord(db, clock, end, trouble, unwritable !== undefined, second);
-    return { record, events: eventsOf(rows) };
+    if (verdict.ok && read.seq >= CHECKPOINT_EVERY + (read.from?.seq ?? 0)) record.#keepCheckpoint();
+    return record;
+  }
+
+  /** What its events say; undefined before a run was opened. */
+  get state(): IncidentState | undefined {
+    return this.#state;
+  }
+
+  /**
+   * Walks what opening left out, a little at a time: nobody waits for it. What does not hold is said in `trouble`, and a checkpoint that the entries
+   * do not bear out is removed.
+   */
+  async verify(): Promise<void> {
+    const from = this.#from;
+    let at: { events: number; head: string } = { events: 0, head: CHAIN_START };
+    let state: IncidentState | undefined;
+    while (from !== undefined && at.events < from.seq) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#closed) return;
+      const rows = this.#some(at.events, from.seq);
+      const verdict = rows.length === 0 ? missing(at.events + 1) : verifyChain(rows, undefined, at);
+      if (!verdict.ok) return this.#doubt(`Entry ${verdict.seq} of the record does not hold: ${verdict.why}.`);
+      state = foldAll(eventsOf(rows), state);
+      at = verdict;
+    }
+    this.#from = undefined;
+    if (from === undefined || (at.head === from.head && isDeepStrictEqual(plain(state), plain(from.state)))) return;
+    this.#doubt(
+      'The record does not say what its checkpoint said. Leave (q) and start blackstart again: it is read anew.',
+    );
+  }
+
+  #some(after: number, last: number): Row[] {
+    try {
+      const some = 'SELECT seq, body, hash FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT 200';
+      return this.#db.prepare<[number, number], Row>(some).all(after, last);
+    } catch {
+      return [];
+    }
+  }
+
+  #doubt(what: string): void {
+    this.#from = undefined;
+    this.#trouble = what;
+    removeCheckpoint(this.#path);
+  }
+
+  #keepCheckpoint(): void {
+    if (this.#state === undefined || this.#unwritten.length > 0 || this.#inMemory) return;
+    writeCheckpoint(this.#path, { seq: this.#seq, head: this.#head, state: this.#state });
   }
 
   /** Why the record is not as it should be, for the header; undefined when all is well. */
@@ -69,6 +120,12 @@ export class RunRecord {
     return this.#inMemory
       ? `${this.#trouble ?? ''}${second === undefined ? '' : ` A second copy is ${second}.`}`
       : `${this.#unwritten.length} events are not on disk (${this.#trouble ?? ''}): ${where}`;
+  }
+
+  /** The file that holds all of it: another one where the record could not be written in its place. */
+  get wholeAt(): string {
+    const elsewhere = this.#unwritten.length > 0 || this.#inMemory;
+    return (elsewhere ? this.#second.path : undefined) ?? this.#path;
   }
 
   /** Hash of the last event: shown on screen and in exports. */
@@ -100,10 +157,14 @@ export class RunRecord {
     this.#head = hash;
     this.#unwritten.push({ seq, body, hash });
     this.#write();
+    // As it would be read back.
+    this.#state = foldAll(eventsOf([{ seq, body, hash }]), this.#state);
+    if (seq % CHECKPOINT_EVERY === 0) this.#keepCheckpoint();
     return event;
   }
 
   close(): void {
+    this.#closed = true;
     this.#write();
     this.#db.close();
     this.#second.close();
@@ -119,6 +180,35 @@ export class RunRecord {
     if (this.#unwritten.length > 0 || this.#inMemory) this.#second.write((seq) => this.rowsAfter(seq));
   }
 }
+
+/** A record as it was read: what it says, where it ends, and whether it holds as far as it was looked at. */
+export interface AsRead {
+  readonly state: IncidentState | undefined;
+  readonly seq: number;
+  readonly head: string;
+  readonly verdict: ChainVerdict;
+  /** Where reading began. */
+  readonly from: Checkpoint | undefined;
+}
+
+export function asRead(db: Db, path: string): AsRead {
+  const hashAt = db.prepare<[number], { hash: string }>('SELECT hash FROM event WHERE seq = ?');
+  const from = readCheckpoint(path, (seq) => hashAt.get(seq)?.hash);
+  const rows = readRows(db, from?.seq);
+  const last = rows.at(-1);
+  return {
+    state: foldAll(eventsOf(rows), from?.state),
+    seq: last?.seq ?? from?.seq ?? 0,
+    head: last?.hash ?? from?.head ?? CHAIN_START,
+    verdict: verifyChain(rows, headOf(db), from === undefined ? undefined : { events: from.seq, head: from.head }),
+    from,
+  };
+}
+
+const missing = (seq: number): ChainVerdict => ({ ok: false, seq, why: 'it is missing or cannot be read' });
+
+/** As it is after writing and reading: without what is undefined. */
+const plain = (state: IncidentState | undefined): unknown => JSON.parse(JSON.stringify(state ?? null));
 
 export function readRows(db: Db, after = 0): Row[] {
   return db.prepare<[number], Row>('SELECT seq, body, hash FROM event WHERE seq > ? ORDER BY seq').all(after);
@@ -144,15 +234,19 @@ export function eventsOf(rows: readonly Row[]): AnyEvent[] {
  */
 function parsed(body: string): AnyEvent | undefined {
   try {
-    const event = JSON.parse(body, (_key, value: unknown) =>
-      typeof value === 'string' ? withoutControls(value) : value,
-    ) as Partial<AnyEvent> | null;
+    const event = (quiet(body) ? JSON.parse(body) : JSON.parse(body, inertValue)) as Partial<AnyEvent> | null;
     const whole = typeof event?.type === 'string' && typeof event.seq === 'number' && typeof event.at === 'string';
     return whole ? (event as AnyEvent) : undefined;
   } catch {
     return undefined;
   }
 }
+
+/** Nothing is escaped that could control, and nothing that does stands there as it is: most events, read several times faster. */
+const quiet = (body: string): boolean => !/\\[ubfr]/.test(body) && withoutControls(body) === body;
+
+const inertValue = (_key: string, value: unknown): unknown =>
+  typeof value === 'string' ? withoutControls(value) : value;
 
 export function headOf(db: Db): { events: number; head: string } | undefined {
   const row = db.prepare<[], { events: number; hash: string }>('SELECT events, hash FROM head').get();

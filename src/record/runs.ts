@@ -1,11 +1,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AnyEvent } from '../incident/event.js';
-import { foldAll } from '../incident/fold.js';
 import type { IncidentState } from '../incident/state.js';
 import { type ChainVerdict, type Row, verifyChain } from './chain.js';
-import { openForReading, openForWriting, writeRows } from './database.js';
-import { eachRow, eventsOf, headOf, readRows } from './record.js';
+import { type Db, openForReading, openForWriting, writeRows } from './database.js';
+import { asRead, eachRow, eventsOf, headOf, readRows } from './record.js';
 
 /** The runs recorded on this machine. */
 
@@ -83,16 +82,7 @@ export function recordBytes(path: string): Buffer {
 
 /** Entries after a position, for whoever follows a run that another process writes; none where they cannot be read just now. */
 export function rowsAfter(path: string, seq: number): AnyEvent[] {
-  try {
-    const db = openForReading(path);
-    try {
-      return eventsOf(readRows(db, seq));
-    } finally {
-      db.close();
-    }
-  } catch {
-    return [];
-  }
+  return looking(path, (db) => eventsOf(readRows(db, seq))) ?? [];
 }
 
 /** Adds entries that were chained elsewhere to a record, byte for byte. */
@@ -112,7 +102,7 @@ export function unfinishedRun(
   fits: (state: IncidentState) => boolean = () => true,
 ): RunSummary | undefined {
   for (const run of listRuns(stateDir)) {
-    const state = stateOf(run);
+    const state = hasEnded(run) ? undefined : stateOf(run);
     if (
       state !== undefined &&
       state.cluster.name === cluster &&
@@ -125,9 +115,24 @@ export function unfinishedRun(
   return undefined;
 }
 
-export function stateOf(run: RunFile): IncidentState | undefined {
+/** What a record says, without a verdict on it; undefined where it cannot be read. */
+export function stateOf({ path }: RunFile): IncidentState | undefined {
+  return looking(path, (db) => asRead(db, path).state);
+}
+
+/** Whether a record says that its run has ended, without reading all of it: of many runs that lie here most have. */
+const hasEnded = ({ path }: RunFile): boolean =>
+  looking(path, (db) => db.prepare(`SELECT 1 FROM event WHERE instr(body, '"type":"run-ended"') LIMIT 1`).get()) !==
+  undefined;
+
+function looking<Value>(path: string, look: (db: Db) => Value): Value | undefined {
   try {
-    return foldAll(readRun(run.path).events);
+    const db = openForReading(path);
+    try {
+      return look(db);
+    } finally {
+      db.close();
+    }
   } catch {
     return undefined;
   }

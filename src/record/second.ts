@@ -13,6 +13,7 @@ export class SecondPlace {
   readonly #name: string;
   #db: Db | undefined;
   #seq = 0;
+  /** Where they went, also after closing. */
   path: string | undefined;
 
   /** @param places folders to try, in order */
@@ -34,6 +35,7 @@ export class SecondPlace {
         return;
       } catch {
         this.close();
+        this.path = undefined;
       }
     }
   }
@@ -55,6 +57,5 @@ export class SecondPlace {
   close(): void {
     this.#db?.close();
     this.#db = undefined;
-    this.path = undefined;
   }
 }

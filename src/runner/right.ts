@@ -21,6 +21,8 @@ export interface Previous {
   readonly run: string;
   /** ISO 8601, by whatever clock saw it. */
   readonly lastSign: string;
+  /** Of their lock, where they were at work when it was taken over: it is known that they are. */
+  readonly id?: string;
 }
 
 export interface RightOptions {

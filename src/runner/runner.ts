@@ -1,8 +1,8 @@
 import type { Holder, Without } from '../incident/acting.js';
 import type { Attention, GateView, Progress } from '../incident/attention.js';
-import type { AnyEvent, IncidentEvent, Payload, Trouble } from '../incident/event.js';
+import type { IncidentEvent, Payload, Trouble } from '../incident/event.js';
 import type { HostFacts } from '../incident/facts.js';
-import { fold, foldAll } from '../incident/fold.js';
+import { fold } from '../incident/fold.js';
 import { cellKey, contextOf, type IncidentState, isSettled } from '../incident/state.js';
 import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
 import { undoScenario } from '../incident/undo.js';
@@ -106,18 +106,11 @@ export class Runner {
   /** Goes on with a recorded incident: nothing is in the air, every gate is void. */
   static resume(
     options: RunnerOptions,
-    events: readonly AnyEvent[],
+    before: IncidentState,
     resumed: Extract<Payload, { type: 'run-resumed' }>,
   ): Runner {
-    const before = foldAll(events);
-    const state =
-      before === undefined
-        ? undefined
-        : fold(
-            before,
-            options.ports.record.append(options.previous === undefined ? resumed : { ...resumed, tookOver: true }),
-          );
-    if (state === undefined) throw new Error('the record does not begin with an opened run');
+    const payload = options.previous === undefined ? resumed : { ...resumed, tookOver: true };
+    const state = fold(before, options.ports.record.append(payload)) ?? before;
     const runner = new Runner(options, state);
     if (options.previous !== undefined && runner.scenario !== undefined) {
       for (const cell of filesElsewhere(runner.scenario, state))

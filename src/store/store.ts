@@ -1,4 +1,5 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { Vacancy } from '../incident/acting.js';
 import type { Attention, Progress } from '../incident/attention.js';
 import type { Cluster } from '../incident/cluster.js';
 import type { HostFacts } from '../incident/facts.js';
@@ -137,6 +138,8 @@ export interface ConsoleState {
   readonly warning: string | undefined;
   /** Why this console only looks although it could act: who acts instead. */
   readonly observing: string | undefined;
+  /** Set where nobody acts any more and this console can go on in their place. */
+  readonly vacant: Vacancy | undefined;
   /** Set when another operator's run was found unfinished and resumed. */
   readonly resumed: string | undefined;
   /** Entries of the record, and the hash of the last: whoever wrote it down sees later whether anything was changed. */
@@ -172,6 +175,7 @@ export function createConsoleStore(cluster: Cluster, mode: ConsoleState['mode'],
     secretQuestion: undefined,
     warning: undefined,
     observing: undefined,
+    vacant: undefined,
     resumed: undefined,
     chain: undefined,
     replay: undefined,

@@ -13,6 +13,8 @@ export type Dialog =
   | { readonly kind: 'gate' }
   | { readonly kind: 'trouble' }
   | { readonly kind: 'quit' }
+  /** Whether to act in place of a console that has ended. */
+  | { readonly kind: 'go-on' }
   | { readonly kind: 'handover' }
   | { readonly kind: 'keys' }
   | { readonly kind: 'done' }

@@ -1,73 +1,91 @@
 /**
- * A day of an incident: the events of a full restore a hundred times over. Tells how long the record takes to open, to append to and to
- * be followed, and whether memory grows with it. `npm run build && node test/bench/record.bench.mjs`; `TIMES=10` for less.
+ * A day of an incident: what was recorded of a full restore a hundred times over. How long its record takes to open from its checkpoint against
+ * reading all of it, and what stays in memory after a hundred restores against one. Needs a
+ * built program (`dist`).
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../dist/src/base/clock.js';
-import { fold } from '../../dist/src/incident/fold.js';
-import { RunRecord } from '../../dist/src/record/record.js';
-import { rowsAfter } from '../../dist/src/record/runs.js';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { longRun } from '../support/long-run.mjs';
 
-const TIMES = Number(process.env.TIMES ?? 100);
-const EVENTS_OF_A_RESTORE = 400;
-const folder = mkdtempSync(join(tmpdir(), 'blackstart-bench-'));
-const path = join(folder, 'run.db');
-const cluster = { name: 'bench', drill: true, contacts: [], hosts: [] };
-const command = { kind: 'exec', host: 'a', argv: ['systemctl', 'show', 'k3s.service'], root: true, again: 'harmless' };
-const timed = (act) => {
-  const from = performance.now();
-  const value = act();
-  return [value, performance.now() - from];
-};
-const say = (line) => process.stdout.write(`${line}\n`);
-const heap = () => {
-  globalThis.gc?.();
-  return process.memoryUsage().heapUsed / 1e6;
-};
+const RESTORES = 100;
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc');
 
-const { record } = RunRecord.open(path, systemClock);
-const append = (payload) => record.append(payload);
-let state = fold(
-  undefined,
-  append({ type: 'run-opened', runId: 'r', cluster, operator: 'o', machine: 'm', version: '0', mode: 'drill' }),
-);
-const put = (payload) => {
-  state = fold(state, append(payload));
-};
-let afterOne = 0;
-const [, appending] = timed(() => {
-  for (let round = 0; round < TIMES; round++) {
-    for (let at = 0; at < EVENTS_OF_A_RESTORE / 4; at++) {
-      const cell = { step: `step-${at % 25}`, host: `node-${at % 5}`, attempt: round + 1 };
-      put({ type: 'step-begun', ...cell, gated: true, learned: {} });
-      put({ type: 'sent', ...cell, index: 0, command });
-      put({
-        type: 'returned',
-        ...cell,
-        index: 0,
-        ok: true,
-        code: 0,
-        ms: 12,
-        digest: 'd',
-        excerpt: 'x'.repeat(300),
-        doubt: false,
-      });
-      put({ type: 'step-ended', ...cell, outcome: 'done', evidence: ['it is so'], learned: { key: at } });
+export async function benchRecord({ rounds = 3, print = (line) => process.stdout.write(`${line}\n`) } = {}) {
+  const { systemClock } = await import('../../dist/src/base/clock.js');
+  const { CHAIN_START, linkHash } = await import('../../dist/src/record/chain.js');
+  const { RunRecord } = await import('../../dist/src/record/record.js');
+  const { importRun, readRun, rowsAfter, stateOf } = await import('../../dist/src/record/runs.js');
+  const { foldAll } = await import('../../dist/src/incident/fold.js');
+  const folder = mkdtempSync(join(tmpdir(), 'blackstart-bench-'));
+  const path = join(folder, 'run.db');
+  try {
+    let seq = 0;
+    let head = CHAIN_START;
+    const rows = [];
+    for (const payload of longRun(RESTORES)) {
+      const body = JSON.stringify({ seq: ++seq, at: new Date(seq).toISOString(), mono: seq, ...payload });
+      head = linkHash(head, seq, body);
+      rows.push({ seq, body, hash: head });
     }
-    if (round === 0) afterOne = heap();
+    importRun(path, rows);
+    rows.length = 0;
+    RunRecord.open(path, systemClock).close();
+    const opening = best(rounds, () => RunRecord.open(path, systemClock).close());
+    const reading = best(rounds, () => foldAll(readRun(path).events));
+    const size = (statSync(path).size / 1e6).toFixed(0);
+    print(
+      `record, ${seq.toLocaleString('en')} events, ${size} MB: open ${ms(opening)} / read, check and fold all of it ${ms(reading)} = ${(reading / opening).toFixed(0)}`,
+    );
+    const glance = best(rounds, () => stateOf({ id: 'run', path }));
+    const follow = best(rounds, () => rowsAfter(path, seq - 5));
+    print(`record, the same: what it says ${ms(glance)}, its last 5 events ${ms(follow)}`);
+    const behind = RunRecord.open(path, systemClock);
+    const began = performance.now();
+    const slices = [];
+    let last = began;
+    const timer = setInterval(() => {
+      slices.push(performance.now() - last);
+      last = performance.now();
+    }, 1);
+    await behind.verify();
+    clearInterval(timer);
+    print(
+      `record, the same: walked behind the open console in ${ms(performance.now() - began)}, at most ${ms(Math.max(...slices))} at a time`,
+    );
+    behind.close();
+    const one = heapAfter(1);
+    const all = heapAfter(RESTORES);
+    print(
+      `record, kept open: ${(all / 1e6).toFixed(1)} MB of heap after ${RESTORES} restores / ${(one / 1e6).toFixed(1)} MB after one = ${(all / one).toFixed(2)}`,
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-});
-const afterAll = heap();
-const events = record.rowsAfter(0).length;
-record.close();
-const [opened, opening] = timed(() => RunRecord.open(path, systemClock));
-opened.record.close();
-const [, following] = timed(() => rowsAfter(path, events - 5));
-say(`${events} events, ${(statSync(path).size / 1e6).toFixed(1)} MB`);
-say(`append and fold     ${((appending / events) * 1000).toFixed(0)} µs an event`);
-say(`open                ${opening.toFixed(0)} ms`);
-say(`follow the last 5   ${following.toFixed(1)} ms`);
-say(`heap                ${afterOne.toFixed(1)} MB after one restore, ${afterAll.toFixed(1)} MB after ${TIMES}`);
-rmSync(folder, { recursive: true, force: true });
+
+  /** Bytes in use with the record open, every event appended one by one. */
+  function heapAfter(times) {
+    const record = RunRecord.open(join(folder, `${times}.db`), systemClock);
+    for (const payload of longRun(times)) record.append(payload);
+    collect();
+    const { heapUsed } = process.memoryUsage();
+    record.close();
+    return heapUsed;
+  }
+}
+
+const ms = (value) => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`;
+
+/** Milliseconds of the fastest round. */
+function best(rounds, work) {
+  const times = [];
+  for (let round = 0; round < rounds; round++) {
+    const began = performance.now();
+    work();
+    times.push(performance.now() - began);
+  }
+  return Math.min(...times);
+}

@@ -24,7 +24,7 @@ async function alice(inventoryFile: string): Promise<void> {
   const inventory = await loadInventory({ file: inventoryFile });
   const cluster = clusterOf(inventory);
   const hosts = openHosts(inventory);
-  const { record } = RunRecord.open(join(folder(), `${RUN}.db`), systemClock);
+  const record = RunRecord.open(join(folder(), `${RUN}.db`), systemClock);
   const who = { operator: 'alice', machine: 'laptop' };
   record.append({ type: 'run-opened', runId: RUN, cluster, version: '0', mode: 'drill', ...who });
   record.append({ type: 'scenario-chosen', scenario: 'full-restore' });

@@ -216,10 +216,14 @@ export async function beginFullRestore(person: Person): Promise<void> {
   await person.pressUntil('o', /GATE WAITS|RUNNING/);
 }
 
-/** Opens the waiting gate, reads it, and confirms it as it asks to be; its title. */
+/**
+ * Opens the waiting gate, reads it, and confirms it as it asks to be; its title. The header may lag behind the last one: then the run has ended,
+ * and there is none.
+ */
 export async function passGate(person: Person, read: (screen: string) => void = () => {}): Promise<string> {
   await person.waitFor('GATE WAITS');
-  await person.pressUntil('enter', /(CHANGE|DESTRUCTIVE) · /);
+  await person.pressUntil('enter', () => person.sees(/(CHANGE|DESTRUCTIVE) · /) || person.sees('RECOVERED'));
+  if (person.sees('RECOVERED')) return '';
   await person.waitFor(/Press y to do it|Type \S+ and enter to go on/);
   read(person.screen());
   const name = /Type (\S+) and enter to go on/.exec(person.screen())?.[1];

@@ -122,6 +122,40 @@ describe('a stale lock', () => {
   });
 });
 
+test('two who looked on go on at the same moment in the place of one that died, thirty times: exactly one acts each time', async () => {
+  const outcomes: string[] = [];
+  for (let round = 0; round < 30; round++) {
+    const alice = await Rig.start({ operator: 'alice' });
+    await alice.choose();
+    alice.runner.begin();
+    await until(() => alice.runner.attention.kind === 'gate', 'the first gate');
+    expect(await opened(alice)).toBe('acts');
+    await alice.die();
+    await alice.wait(300_000);
+    const previous = { operator: 'alice', machine: 'alices-machine', run: RUN, lastSign: '2026-11-22T03:14:07Z' };
+    const wreck = { events: [...alice.events], cluster: alice.cluster, clock: alice.clock, fetched: new Set<string>() };
+    const names = round % 2 === 0 ? ['bob', 'carol'] : ['carol', 'bob'];
+    const both = await Promise.all(names.map((operator) => Rig.resume(wreck, { operator, previous, beside: true })));
+    ends.push(...both.map((rig) => () => rig.close()), () => alice.close());
+    const answers = await Promise.all(
+      both.map(async (rig) => {
+        await until(() => rig.runner.attention.kind === 'gate', 'the gate');
+        expect((await rig.runner.openGate()).id).toBe('take-over');
+        return rig.runner.confirmGate('practice');
+      }),
+    );
+    const acting = both.filter((rig) =>
+      rig.events.slice(wreck.events.length).some((event) => event.type === 'lock-taken'),
+    );
+    outcomes.push(
+      `${answers.sort().join()}: ${acting.length} of ${both.filter((rig) => rig.site?.acting === true).length}`,
+    );
+    for (const end of ends.splice(0)) await end();
+  }
+  expect([...new Set(outcomes)]).toEqual(['changed,confirmed: 1 of 1']);
+  expect(outcomes).toHaveLength(30);
+}, 240_000);
+
 test('a server that is dead does not stand in the way; it is said', async () => {
   const rig = await Rig.start({ operator: 'alice', faults: ['dead-server'] });
   ends.push(() => rig.close());

@@ -14,7 +14,6 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../src/base/clock.js';
 import type { Payload } from '../../src/incident/event.js';
-import { foldAll } from '../../src/incident/fold.js';
 import { journalLine, parseJournal } from '../../src/papers/read.js';
 import { CHAIN_START, linkHash, type Row, verifyChain } from '../../src/record/chain.js';
 import { eventsOf, RunRecord } from '../../src/record/record.js';
@@ -33,7 +32,7 @@ const path = (name = 'r1'): string => recordPath(folder, name);
 
 /** A closed record with an opening and some notes. */
 function written(notes = 8, name = 'r1'): string {
-  const { record } = RunRecord.open(path(name), clock);
+  const record = RunRecord.open(path(name), clock);
   record.append({ ...opening, runId: name });
   for (let index = 0; index < notes; index++) record.append(note(`note ${index}`));
   record.close();
@@ -98,7 +97,7 @@ describe('a record', () => {
   });
 
   test('an event is on disk before append returns: another reader sees it at once', () => {
-    const { record } = RunRecord.open(path(), clock);
+    const record = RunRecord.open(path(), clock);
     record.append(opening);
     for (let index = 1; index <= 5; index++) {
       record.append(note(`n${index}`));
@@ -109,8 +108,8 @@ describe('a record', () => {
 
   test('goes on where it ended, in one chain', () => {
     written(2);
-    const { record, events } = RunRecord.open(path(), clock);
-    expect(events).toHaveLength(3);
+    const record = RunRecord.open(path(), clock);
+    expect(record.state?.notes).toHaveLength(2);
     expect(record.append(note('later')).seq).toBe(4);
     record.close();
     expect(readRun(path()).chain).toMatchObject({ ok: true, events: 4 });
@@ -198,6 +197,16 @@ describe('every byte counts', () => {
   });
 });
 
+/** A record that was opened, and can then be written no more. */
+function unwritable(): { record: RunRecord; other: Database.Database } {
+  const elsewhere = join(folder, 'elsewhere');
+  const record = RunRecord.open(path(), clock, [join(folder, 'r1-is-no-folder\0'), elsewhere]);
+  record.append(opening);
+  const other = new Database(path());
+  other.exec("CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END");
+  return { record, other };
+}
+
 describe('a record that is broken does not stand in the way', () => {
   test.each([
     ['overwritten with nonsense', () => Buffer.from('this is no database, not at all, not even by its first bytes')],
@@ -206,8 +215,8 @@ describe('a record that is broken does not stand in the way', () => {
   ])('%s: it is set aside, said, and a new one begins', (_how, spoil) => {
     const file = written(20);
     writeFileSync(file, spoil(readFileSync(file)));
-    const { record, events } = RunRecord.open(file, clock);
-    expect(events).toEqual([]);
+    const record = RunRecord.open(file, clock);
+    expect(record.state).toBeUndefined();
     expect(record.trouble).toMatch(/damaged and lies aside/);
     expect(record.append(opening).seq).toBe(1);
     record.close();
@@ -220,40 +229,48 @@ describe('a record that is broken does not stand in the way', () => {
     const db = new Database(file);
     db.prepare("UPDATE event SET body = 'torn' WHERE seq = 3").run();
     db.close();
-    const { record, events } = RunRecord.open(file, clock);
+    const record = RunRecord.open(file, clock);
     expect(record.trouble).toBe('Entry 3 of the record does not hold: this entry was changed.');
-    expect(events.map((event) => event.type)).toEqual(['run-opened', 'note', 'unreadable', 'note']);
-    expect(foldAll(events)).toMatchObject({ unknown: 1, notes: [{ text: 'note 0' }, { text: 'note 2' }] });
+    expect(readRun(file).events.map((event) => event.type)).toEqual(['run-opened', 'note', 'unreadable', 'note']);
+    expect(record.state).toMatchObject({ unknown: 1, notes: [{ text: 'note 0' }, { text: 'note 2' }] });
     expect(() => record.append(note('it goes on'))).not.toThrow();
     record.close();
     expect(readRun(file).chain).toMatchObject({ ok: false, seq: 3 });
   });
 
   test('one that cannot be written any more: events stay in memory, it is said, and they are written when it works again', () => {
-    const elsewhere = join(folder, 'elsewhere');
-    const { record } = RunRecord.open(path(), clock, [join(folder, 'r1-is-no-folder\0'), elsewhere]);
-    record.append(opening);
-    const other = new Database(path());
-    other.exec("CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END");
+    const { record, other } = unwritable();
     expect(record.append(note('kept in memory')).seq).toBe(2);
     expect(record.append(note('this too')).seq).toBe(3);
     expect(record.trouble).toMatch(/2 events are not on disk.*disk is full.*they are in .*elsewhere/);
     // A second file holds the whole chain, and can be read by itself.
     const second = /they are in (.*)$/.exec(record.trouble ?? '')?.[1] ?? '';
     expect(readRun(second)).toMatchObject({ chain: { ok: true, events: 3 } });
+    expect(record.wholeAt).toBe(second);
     other.exec('DROP TRIGGER full');
     other.close();
     record.append(note('works again'));
     expect(record.trouble ?? '').not.toMatch(/not on disk/);
+    expect(record.wholeAt).toBe(path());
     record.close();
     expect(readRun(path()).chain).toMatchObject({ ok: true, events: 4 });
+  });
+
+  test('one that ends while it cannot be written still says where all of it is', () => {
+    const { record, other } = unwritable();
+    record.append(note('the last'));
+    record.close();
+    other.close();
+    expect(record.trouble).toContain(`they are in ${record.wholeAt}`);
+    expect(readRun(record.wholeAt)).toMatchObject({ chain: { ok: true, events: 2 } });
+    expect(readRun(path()).events).toHaveLength(1);
   });
 });
 
 describe('runs', () => {
   test('the newest unfinished one of the cluster is gone on with; others are not', () => {
     const begin = (name: string, more: readonly Payload[], cluster = 'fake'): void => {
-      const { record } = RunRecord.open(path(name), clock);
+      const record = RunRecord.open(path(name), clock);
       record.append({ ...opening, runId: name, cluster: { ...opening.cluster, name: cluster } });
       for (const payload of more) record.append(payload);
       record.close();

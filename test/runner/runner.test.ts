@@ -11,6 +11,7 @@ import {
   MemoryRecord,
   onceStep,
   opening,
+  stateAfter,
 } from '../support/fake-world.js';
 
 const stops: (() => void)[] = [];
@@ -380,7 +381,7 @@ describe('a crash between any two events', () => {
     secondRecord.events.push(...(frozen.events as never[]));
     const second = Runner.resume(
       { ...options, ports: fakePorts(left, clock, secondRecord) },
-      [...secondRecord.events],
+      stateAfter(secondRecord.events),
       {
         type: 'run-resumed',
         operator: 'tester',

@@ -2,7 +2,9 @@ import type { VirtualClock } from '../../src/base/clock.js';
 import type { Cluster } from '../../src/incident/cluster.js';
 import { act, look, once } from '../../src/incident/command.js';
 import type { AnyEvent, IncidentEvent, Payload } from '../../src/incident/event.js';
+import { foldAll } from '../../src/incident/fold.js';
 import type { Json, JsonObject } from '../../src/incident/json.js';
+import type { IncidentState } from '../../src/incident/state.js';
 import type { Question, Scenario, Step } from '../../src/incident/step.js';
 import { CHAIN_START, linkHash } from '../../src/record/chain.js';
 import type { HostAnswer, Ports } from '../../src/runner/ports.js';
@@ -197,3 +199,10 @@ export const opening: Extract<Payload, { type: 'run-opened' }> = {
   version: '0',
   mode: 'drill',
 };
+
+/** What a whole record says. */
+export function stateAfter(events: readonly AnyEvent[]): IncidentState {
+  const state = foldAll(events);
+  if (state === undefined) throw new Error('it does not begin with an opened run');
+  return state;
+}

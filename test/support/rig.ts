@@ -8,7 +8,6 @@ import { surveyHost } from '../../src/cluster/survey.js';
 import { watchCluster } from '../../src/cluster/watch.js';
 import type { AnyEvent, IncidentEvent } from '../../src/incident/event.js';
 import type { HostFacts } from '../../src/incident/facts.js';
-import { foldAll } from '../../src/incident/fold.js';
 import { contextOf } from '../../src/incident/state.js';
 import { HERE } from '../../src/incident/step.js';
 import { NOTICE_FILE } from '../../src/k3s/paths.js';
@@ -17,7 +16,7 @@ import { createPracticeCluster, type PracticeCluster } from '../../src/practice/
 import type { FaultName } from '../../src/practice/faults.js';
 import type { Previous } from '../../src/runner/right.js';
 import { Runner } from '../../src/runner/runner.js';
-import { MemoryRecord } from './fake-world.js';
+import { MemoryRecord, stateAfter } from './fake-world.js';
 import type { Cut } from './practice-host.js';
 import {
   BACKUP,
@@ -149,8 +148,12 @@ export class Rig {
   }
 
   /** Another console on what a dead one left. */
-  static async resume(wreck: Wreck, how: { operator?: string; previous?: Previous } = {}): Promise<Rig> {
-    const elsewhere = foldAll(wreck.events)?.cluster.rehearsal !== undefined;
+  static async resume(
+    wreck: Wreck,
+    how: { operator?: string; previous?: Previous; beside?: boolean } = {},
+  ): Promise<Rig> {
+    const before = stateAfter(wreck.events);
+    const elsewhere = before.cluster.rehearsal !== undefined;
     const backup = await provenSnapshot(elsewhere ? 'foreign' : 's2');
     const record = new MemoryRecord(wreck.clock);
     record.events.push(...(wreck.events as IncidentEvent[]));
@@ -159,13 +162,14 @@ export class Rig {
     const site = siteFor(how.operator, RUN, practice, wreck.clock, record, () => runner);
     const ports = site === undefined ? practice.ports : { ...practice.ports, right: site };
     const previous = how.previous === undefined ? {} : { previous: how.previous };
-    const runner: Runner = Runner.resume({ scenarios, ports, ...previous }, [...wreck.events], {
+    const runner: Runner = Runner.resume({ scenarios, ports, ...previous }, before, {
       type: 'run-resumed',
       operator: how.operator ?? 'tester',
       machine: 'there',
       version: '0',
     });
-    const rig = new Rig(wreck.clock, wreck.cluster, record, practice, runner, fetched, site, false);
+    const guest = how.beside === true;
+    const rig = new Rig(wreck.clock, wreck.cluster, record, practice, runner, fetched, site, guest);
     rig.#watch();
     return rig;
   }

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { EXIT, ProblemError } from '../../base/problem.js';
+import { VERSION } from '../../base/version.js';
 import { FAULTS } from '../../practice/faults.js';
 import { commandInfo } from '../command-table.js';
 import { completionScript, SHELLS } from '../completion.js';
 import { manPage } from '../man.js';
 import { out } from '../output.js';
-import { VERSION } from '../version.js';
 import { scenarios } from '../views.js';
 
 /** Writes the completion script of a shell. */

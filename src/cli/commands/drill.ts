@@ -65,7 +65,9 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
       return await openConsole({ inventory, observe: false, plain: options.plain, fresh: true, closed: tell });
     const session = new Session({ inventory, state: stateDir(), observe: false, interactive: false, fresh: true });
     const code = await auto(options, session);
-    tell(session.recordFile);
+    const { trouble, wholeAt } = session.record;
+    if (trouble !== undefined) err(trouble);
+    tell(wholeAt);
     return code;
   } finally {
     practice.stop();

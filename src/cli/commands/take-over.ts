@@ -1,16 +1,14 @@
-import { existsSync, renameSync } from 'node:fs';
 import { systemClock } from '../../base/clock.js';
 import { EXIT, ProblemError } from '../../base/problem.js';
 import { isStale, silence } from '../../incident/acting.js';
 import { namesOf } from '../../incident/cluster.js';
 import { clock } from '../../incident/times.js';
-import { importRun, readRun, recordPath } from '../../record/runs.js';
 import { openHosts } from '../../remote/hosts.js';
 import { terminalAsk } from '../ask-terminal.js';
 import { clusterOf } from '../cluster-of.js';
 import { err, json } from '../output.js';
 import { stateDir } from '../places.js';
-import { type Rebuilt, rebuild } from '../rebuild.js';
+import { keepRebuilt, type Rebuilt, rebuild } from '../rebuild.js';
 import { type InventoryOption, inventoryOf } from './shared.js';
 
 export interface TakeOverOptions extends InventoryOption {
@@ -48,8 +46,12 @@ export async function takeOverCommand(options: TakeOverOptions): Promise<number>
     );
   if (options.json) {
     const { previous, state, on, rows } = found;
+    const { operator, machine, run, lastSign } = previous;
     json({
-      ...previous,
+      operator,
+      machine,
+      run,
+      lastSign,
       events: rows.length,
       on,
       scenario: state.scenario ?? null,
@@ -63,7 +65,8 @@ export async function takeOverCommand(options: TakeOverOptions): Promise<number>
     return EXIT.no;
   }
   err(`${told(found)} Its journal (${found.rows.length} events) stands on ${found.on.join(', ')}.`);
-  keep(found);
+  const aside = keepRebuilt(stateDir(), found);
+  if (aside !== undefined) err(aside);
   const { showConsole } = await import('../screen.js');
   return showConsole({
     inventory,
@@ -81,18 +84,4 @@ function told({ previous, holder }: Rebuilt): string {
   return isStale(holder)
     ? `${who}; no sign of life for ${silence(holder.silentFor)}.`
     : `${who}, at work ${silence(holder.silentFor)} ago.`;
-}
-
-/** The run's record on this machine becomes what the servers hold; what was here and differs is set aside, never overwritten. */
-function keep({ previous, rows }: Rebuilt): void {
-  const path = recordPath(stateDir(), previous.run);
-  if (existsSync(path)) {
-    const here = readRun(path);
-    const head = here.chain.ok ? here.chain.head : '';
-    if (rows.some((row) => row.hash === head)) return importRun(path, rows.slice(here.events.length));
-    const aside = `${path}.before-take-over-${Date.now()}`;
-    for (const suffix of ['', '-wal', '-shm']) if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
-    err(`The record of this run on this machine differs from the servers'; it lies aside as ${aside}.`);
-  }
-  importRun(path, rows);
 }

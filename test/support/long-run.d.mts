@@ -1,0 +1,3 @@
+import type { Payload } from '../../src/incident/event.js';
+
+export function longRun(times: number): Iterable<Payload>;
