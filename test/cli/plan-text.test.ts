@@ -7,6 +7,7 @@ import { type PlanDocument, planDocument, planMarkdown, planShell, planText } fr
 import { TOKEN } from '../../src/practice/node/layout.js';
 import { provenSnapshot } from '../support/practice-ports.js';
 import { Rig } from '../support/rig.js';
+import { expectShell } from '../support/shell.js';
 
 const ends: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -62,12 +63,7 @@ describe('the plan on paper', () => {
 
 describe('the shell form', () => {
   test('is a script that /bin/sh can read, and shellcheck where it is installed', () => {
-    expect(spawnSync('/bin/sh', ['-n'], { input: planShell(plan), encoding: 'utf8' })).toMatchObject({
-      status: 0,
-      stderr: '',
-    });
-    const checked = spawnSync('shellcheck', ['--severity=warning', '-'], { input: planShell(plan), encoding: 'utf8' });
-    if (checked.error === undefined) expect(checked.stdout).toBe('');
+    expectShell(planShell(plan));
   });
 
   test('stops at the first destructive step unless its name is typed', () => {

@@ -7,6 +7,7 @@ import { TOKEN } from '../../src/practice/node/layout.js';
 import { verifyChain } from '../../src/record/chain.js';
 import { provenSnapshot } from '../support/practice-ports.js';
 import { Rig, RUN } from '../support/rig.js';
+import { expectShell } from '../support/shell.js';
 
 /** What stands on the servers while a run is on, and after it. */
 
@@ -47,7 +48,7 @@ describe('while a run is on', () => {
       expect(await read(rig, node, at('plan.md'))).toContain('**Done on node-1, node-2, node-3.**');
     }
     const shell = await read(rig, 'node-2', at('plan.sh'));
-    expect(spawnSync('/bin/sh', ['-n'], { input: shell, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+    expectShell(shell);
     expect(shell).toContain('# done on node-1: systemctl stop k3s.service');
   });
 
