@@ -192,7 +192,7 @@ export const KEYS: readonly KeySpec[] = [
     live: true,
     keys: 't',
     press: ['t'],
-    label: 'which server failed',
+    label: 'which host it is about',
     footer: 3,
     when: (state) => asks(state, 'target') && !begun(state),
   },

@@ -48,7 +48,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     .argument('<scenario>', 'e.g. full-restore')
     .description('every command on every host, nothing executed')
     .option('--primary <host>', 'server to restore on, whose data is kept, or through which it is done')
-    .option('--target <host>', 'server that failed (single-node)')
+    .option('--target <host>', 'server that failed (single-node), or host to clear (clear-host)')
     .option('--way <way>', 'what is done with it: start, rejoin, install or remove (single-node)')
     .option('--snapshot <name>', 'backup to restore')
     .option('--format <format>', 'text, markdown, shell or json', 'text')

@@ -8,6 +8,7 @@ import { checkSnapshot, tokenHash } from './k3s/image.js';
 import { newState } from './k3s/model.js';
 import { readOptions } from './k3s/options.js';
 import type { K3sState, Lineage } from './k3s/ports.js';
+import { addContainer } from './node/containers.js';
 import { writeDataDir } from './node/fabric.js';
 import { HOSTS, type HostPlan, makeDisk, TOKEN } from './node/layout.js';
 import { PracticeNode } from './node/node.js';
@@ -191,7 +192,17 @@ export class PracticeCluster {
     this.#earlierAttempt();
     if (sound) for (const host of HOSTS) this.#runAsBefore(host);
     else this.#crashLoops();
+    if (faults.has('leftover-containers')) this.#leaveContainers();
     this.#disturb();
+  }
+
+  /** One that the API does not know and the kubelet does not get rid of, beside one that it knows. */
+  #leaveContainers(): void {
+    const node = this.node('node-2');
+    addContainer(node, 'batch/import-28934510-7xk2p', true);
+    const pod = { namespace: 'shop', name: 'web-678b5dfc9f-htg6l', image: 'busybox', command: [], node: node.name };
+    node.etcd.lineage(BEFORE).pods.push({ ...pod, created: this.time.now() - 3_600_000, runs: true, keeps: true });
+    addContainer(node, `${pod.namespace}/${pod.name}`);
   }
 
   #earlierAttempt(): void {
@@ -320,6 +331,8 @@ function hostState(host: HostPlan, clock: Clock, faults: ReadonlySet<FaultName>,
     init: faults.has('openrc') ? 'openrc' : 'systemd',
     killResets: 0,
     olderK3s: faults.has('older-k3s') && host.name === 'node-1',
+    containers: [],
+    further: faults.has('leftover-containers') && host.name === 'node-2' ? ['10.77.0.10/32'] : [],
     users: ['ops'],
   };
 }

@@ -1,3 +1,4 @@
+import { clearOneHost } from '../../../scenarios/clear-host.js';
 import { restoreElsewhere } from '../../../scenarios/restore-elsewhere.js';
 import { EXIT, ProblemError } from '../../base/problem.js';
 import { duration } from '../../incident/times.js';
@@ -30,6 +31,7 @@ export interface DrillOptions {
 const USUAL: Readonly<Record<string, readonly string[]>> = {
   'quorum-loss': ['lost-quorum'],
   'single-node': ['damaged-member'],
+  [clearOneHost.id]: ['healthy', 'leftover-containers'],
   [restoreElsewhere.id]: ['healthy', 'foreign-backup'],
 };
 

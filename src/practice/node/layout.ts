@@ -106,7 +106,7 @@ function systemFiles(files: Files, host: HostPlan): void {
   files.symlink('usr/bin', '/bin');
   files.symlink('usr/sbin', '/sbin');
   for (const name of PROGRAMS.keys()) {
-    if (!['k3s', 'kubectl', 'crictl', '['].includes(name)) files.write(`/usr/bin/${name}`, '', 0o755);
+    if (!['k3s', 'k3s-killall.sh', 'kubectl', 'crictl', '['].includes(name)) files.write(`/usr/bin/${name}`, '', 0o755);
   }
   for (const name of SHELL_TOOLS) files.write(`/usr/bin/${name}`, '', 0o755);
   const id = `0123456789abcdef0123456789abcde${host.name.at(-1)}`;
@@ -118,7 +118,8 @@ function systemFiles(files: Files, host: HostPlan): void {
   );
   files.write('/etc/passwd', 'root:x:0:0:root:/root:/bin/bash\nops:x:1000:1000::/home/ops:/bin/bash\n');
   files.write('/dev/null', '', 0o666);
-  for (const path of ['/proc/uptime', '/proc/mounts']) files.write(path, '', 0o444);
+  files.mkdir('/proc/self', { parents: true });
+  for (const path of ['/proc/uptime', '/proc/mounts', '/proc/self/mounts']) files.write(path, '', 0o444);
 }
 
 function installK3s(files: Files, host: HostPlan): void {
