@@ -15,6 +15,8 @@ export interface ScreenOptions {
   readonly state: string;
   /** The run was rebuilt from the servers: whose it was. */
   readonly takenOver?: Previous;
+  /** Kept in the record from the beginning. */
+  readonly notes?: readonly string[];
   /** When everything is put away: the record, where one was kept. */
   closed?(recordFile: string): void;
 }
@@ -27,6 +29,7 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
     observe: options.observe,
     interactive: true,
     fresh: options.fresh,
+    ...(options.notes === undefined ? {} : { notes: options.notes }),
     ...(options.takenOver === undefined ? {} : { takenOver: options.takenOver }),
   });
   let code: number = EXIT.ok;

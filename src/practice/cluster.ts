@@ -8,9 +8,11 @@ import { checkSnapshot, tokenHash } from './k3s/image.js';
 import { newState } from './k3s/model.js';
 import { readOptions } from './k3s/options.js';
 import type { K3sState, Lineage } from './k3s/ports.js';
+import { loadedCopy } from './loaded.js';
 import { addContainer } from './node/containers.js';
 import { writeDataDir } from './node/fabric.js';
-import { HOSTS, type HostPlan, makeDisk, TOKEN } from './node/layout.js';
+import { HOSTS, type HostPlan } from './node/hosts.js';
+import { makeDisk, TOKEN } from './node/layout.js';
 import { PracticeNode } from './node/node.js';
 import { Replay } from './node/replay.js';
 import { copyPlain, type NodeState, type World, type WorldEvent } from './node/state.js';
@@ -171,7 +173,7 @@ export class PracticeCluster {
         !sound ||
         (faults.has('damaged-survivor') && name === 'node-1') ||
         (faults.has('damaged-member') && name === 'node-3');
-      const image = damaged ? lineage.image.slice(0, 1_000_100) : lineage.image;
+      const image = damaged ? lineage.image.slice(0, Math.min(1_000_100, lineage.image.length >> 1)) : lineage.image;
       if (WIPED.some((fault) => faults.has(fault)) && name === 'node-3') {
         if (member !== undefined) member.learner = faults.has('stale-learner');
         continue;
@@ -340,6 +342,7 @@ function hostState(host: HostPlan, clock: Clock, faults: ReadonlySet<FaultName>,
 function lineageBefore(now: number): Lineage {
   const own = memberId('https://10.77.0.11:2380', 'new');
   const created = now - 30 * 86_400_000;
+  const copy = loadedCopy();
   return {
     id: BEFORE,
     clusterId: clusterId(own),
@@ -351,9 +354,9 @@ function lineageBefore(now: number): Lineage {
       promotedAt: created,
     })),
     removed: [],
-    tokenHash: tokenHash(TOKEN),
-    image: checkSnapshot(snapshot('s3')).image,
-    objects: snapshotObjects('s3').filter((line) => !line.startsWith('nodes ')),
+    tokenHash: tokenHash(copy?.password ?? TOKEN),
+    image: copy?.image ?? checkSnapshot(snapshot('s3')).image,
+    objects: (copy?.objects ?? snapshotObjects('s3')).filter((line) => !line.startsWith('nodes ')),
     nodes: HOSTS.map((host, index) => ({
       name: host.name,
       ip: host.ip,
@@ -366,7 +369,7 @@ function lineageBefore(now: number): Lineage {
           : ({} as Record<string, string>),
     })),
     pods: [],
-    revision: 1925,
+    revision: copy?.revision ?? 1925,
     leaderSince: 0,
     lostSince: 0,
     apiSince: 0,
