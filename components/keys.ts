@@ -1,6 +1,7 @@
 import type { ChoiceKey } from '../src/incident/step.js';
 import type { ConsoleState } from '../src/store/store.js';
 import { noFilter, PANES, type PaneId, topDialog, type ViewState } from '../src/store/view.js';
+import { symptomsSeen } from './panes/journal.js';
 
 /** Every key of the console, as data: the footer, the help and the dispatch are made from this one table. */
 
@@ -268,7 +269,7 @@ export const KEYS: readonly KeySpec[] = [
     press: ['i'],
     label: 'explain symptoms',
     footer: 5,
-    when: (state) => state.journal.some((one) => one.symptoms.length > 0),
+    when: (state) => symptomsSeen(state.journal).length > 0,
   },
   {
     id: 'verify',

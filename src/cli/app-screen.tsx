@@ -10,7 +10,8 @@ export async function showApp(store: ConsoleStore, intents: Intents, left: Promi
     exitOnCtrlC: false,
     patchConsole: false,
     incrementalRendering: true,
-    maxFps: 20,
+    // What happens outside is gathered before it gets here; a key must not wait for the next frame.
+    maxFps: 60,
   });
   try {
     await Promise.race([left, screen.waitUntilExit()]);
