@@ -1,5 +1,4 @@
-import stringWidth from 'string-width';
-import { cut, exactly, type Line, type Segment, seg, type Tone } from './line.js';
+import { cut, exactly, type Line, type Segment, seg, type Tone, widthOf } from './line.js';
 import { BORDER } from './symbols.js';
 
 export interface FrameOptions {
@@ -31,8 +30,8 @@ export function frame(lines: readonly Line[], options: FrameOptions): Line[] {
 function edge({ title, right = '', width }: FrameOptions, tone: Tone, border: typeof BORDER): Line {
   const room = Math.max(0, width - 6);
   const rightText = right === '' ? '' : ` ${cut(right, Math.floor(room / 2))} `;
-  const titleText = ` ${cut(title, Math.max(0, room - stringWidth(rightText)))} `;
-  const rule = Math.max(0, width - 3 - stringWidth(titleText) - stringWidth(rightText));
+  const titleText = ` ${cut(title, Math.max(0, room - widthOf(rightText)))} `;
+  const rule = Math.max(0, width - 3 - widthOf(titleText) - widthOf(rightText));
   const segments: Segment[] = [
     seg(border.tl, tone),
     seg(titleText, tone === 'dim' ? 'strong' : tone),

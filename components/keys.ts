@@ -1,6 +1,7 @@
 import type { ChoiceKey } from '../src/incident/step.js';
 import type { ConsoleState } from '../src/store/store.js';
 import { noFilter, PANES, type PaneId, topDialog, type ViewState } from '../src/store/view.js';
+import { symptomsSeen } from './panes/journal.js';
 
 /** Every key of the console, as data: the footer, the help and the dispatch are made from this one table. */
 
@@ -202,7 +203,7 @@ export const KEYS: readonly KeySpec[] = [
     live: true,
     keys: 't',
     press: ['t'],
-    label: 'which server failed',
+    label: 'which host it is about',
     footer: 3,
     when: (state) => asks(state, 'target') && !begun(state),
   },
@@ -278,7 +279,7 @@ export const KEYS: readonly KeySpec[] = [
     press: ['i'],
     label: 'explain symptoms',
     footer: 5,
-    when: (state) => state.journal.some((one) => one.symptoms.length > 0),
+    when: (state) => symptomsSeen(state.journal).length > 0,
   },
   {
     id: 'verify',

@@ -21,17 +21,37 @@ export const line = (...segments: (Segment | string)[]): Line =>
   segments.map((one) => (typeof one === 'string' ? { text: one } : one));
 export const blank: Line = [];
 
+/** Printable ASCII, Latin-1 without the soft hyphen, and what we draw with: one column each, whatever stands beside it. */
+const NARROW = /^[\x20-\x7e\xa1-\xac\xae-\xff\u2010-\u2015\u2018-\u201f\u2026\u2500-\u257f]*$/;
+const measured = new Map<string, number>();
+const MOST_MEASURED = 4_000;
+const LONGEST_MEASURED = 400;
+
+/** Columns of a text on a terminal. Nearly all of it is narrow; the rest is segmented into graphemes, which costs, and is remembered. */
+export function widthOf(text: string): number {
+  if (NARROW.test(text)) return text.length;
+  const known = measured.get(text);
+  if (known !== undefined) return known;
+  const width = stringWidth(text);
+  if (measured.size >= MOST_MEASURED) measured.clear();
+  if (text.length <= LONGEST_MEASURED) measured.set(text, width);
+  return width;
+}
+
 export const lineText = (one: Line): string => one.map((segment) => segment.text).join('');
-export const lineWidth = (one: Line): number => one.reduce((sum, segment) => sum + stringWidth(segment.text), 0);
+export const lineWidth = (one: Line): number => one.reduce((sum, segment) => sum + widthOf(segment.text), 0);
 
 /** At most `width` columns; what is cut ends in `…`. Never cuts a wide character in two. */
 export function cut(text: string, width: number): string {
   if (width <= 0) return '';
-  if (stringWidth(text) <= width) return text;
+  // What lies far beyond the edge need not be looked at.
+  const head = text.length > width * 4 ? text.slice(0, width * 4) : text;
+  if (NARROW.test(head)) return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+  if (widthOf(text) <= width) return text;
   let kept = '';
   let used = 0;
   for (const { segment } of graphemes.segment(text)) {
-    const size = stringWidth(segment);
+    const size = widthOf(segment);
     if (used + size > width - 1) break;
     kept += segment;
     used += size;
@@ -43,7 +63,7 @@ const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 export function pad(text: string, width: number): string {
   const short = cut(text, width);
-  return short + ' '.repeat(Math.max(0, width - stringWidth(short)));
+  return short + ' '.repeat(Math.max(0, width - widthOf(short)));
 }
 
 /** Exactly `width` columns. */
@@ -54,7 +74,7 @@ export function exactly(one: Line, width: number): Line {
     if (left <= 0) break;
     const text = cut(segment.text, left);
     segments.push({ ...segment, text });
-    left -= stringWidth(text);
+    left -= widthOf(text);
   }
   if (left > 0) segments.push({ text: ' '.repeat(left) });
   return segments;
@@ -70,7 +90,7 @@ export function spread(left: Line, right: Line, width: number): Line {
 function headOf(word: string, width: number): string {
   let head = '';
   for (const { segment } of graphemes.segment(word)) {
-    if (head !== '' && stringWidth(head) + stringWidth(segment) > width) break;
+    if (head !== '' && widthOf(head) + widthOf(segment) > width) break;
     head += segment;
   }
   return head;
@@ -82,8 +102,8 @@ export function wrap(text: string, width: number): string[] {
   let current = '';
   for (const word of text.split(/\s+/).filter((one) => one !== '')) {
     for (let rest = word; rest !== ''; ) {
-      const room = current === '' ? width : width - stringWidth(current) - 1;
-      if (stringWidth(rest) <= room) {
+      const room = current === '' ? width : width - widthOf(current) - 1;
+      if (widthOf(rest) <= room) {
         current = current === '' ? rest : `${current} ${rest}`;
         rest = '';
       } else if (current !== '') {

@@ -18,14 +18,15 @@ interface Building {
   line: JournalLine;
   first: JournalLine;
   count: number;
-  key: string;
+  key: number;
 }
 
 /** Oldest first. A repeated line stands where it came first, with its latest text. */
 export function foldLines(lines: readonly JournalLine[]): readonly Row[] {
+  const keys = keysOf(lines);
   const rows: Building[] = [];
-  for (const line of lines) {
-    const key = foldKey(line);
+  for (const [index, line] of lines.entries()) {
+    const key = keys[index] ?? 0;
     let at = rows.length - 1;
     const end = Math.max(0, rows.length - LOOK_BACK);
     while (at >= end && rows[at]?.key !== key) at -= 1;
@@ -39,18 +40,46 @@ export function foldLines(lines: readonly JournalLine[]): readonly Row[] {
   return rows;
 }
 
-const KEYS = new WeakMap<JournalLine, string>();
+/** What makes two lines the same, as a number: ten thousand of them are compared at every redraw. */
+const NUMBERS = new Map<string, number>();
+const MOST_NUMBERS = 50_000;
+let next = 1;
+let last: { lines: readonly JournalLine[]; keys: Int32Array } = { lines: [], keys: new Int32Array(0) };
+
+/** Those of the lines that were there the last time are taken over: only what came since is looked at. */
+function keysOf(lines: readonly JournalLine[]): Int32Array {
+  if (NUMBERS.size > MOST_NUMBERS) {
+    NUMBERS.clear();
+    last = { lines: [], keys: new Int32Array(0) };
+  }
+  const keys = new Int32Array(lines.length);
+  const from = lines[0] === undefined ? -1 : last.lines.indexOf(lines[0]);
+  let index = 0;
+  if (from >= 0) {
+    while (index < lines.length && last.lines[from + index] === lines[index]) index += 1;
+    keys.set(last.keys.subarray(from, from + index));
+  }
+  for (; index < lines.length; index += 1) {
+    const line = lines[index];
+    if (line !== undefined) keys[index] = keyOf(line);
+  }
+  last = { lines, keys };
+  return keys;
+}
+
+function keyOf(line: JournalLine): number {
+  const text = foldText(line);
+  const key = NUMBERS.get(text) ?? next++;
+  NUMBERS.set(text, key);
+  return key;
+}
 
 /** The same but for numbers that count, measure or name an attempt; names and addresses stay. */
-function foldKey(line: JournalLine): string {
-  const known = KEYS.get(line);
-  if (known !== undefined) return known;
+function foldText(line: JournalLine): string {
   const text = isStack(line.text)
     ? 'stack'
     : line.text.replace(/\b\d+(?:\.\d+)?(?:ms|µs|us|s|m)\b|\b\d{4,}\b|\b[0-9a-f]{8,}\b/g, '#');
-  const key = `${line.host} ${line.unit} ${line.severity} ${text}`;
-  KEYS.set(line, key);
-  return key;
+  return `${line.host} ${line.unit} ${line.severity} ${text}`;
 }
 
 /**

@@ -107,18 +107,37 @@ export function journalTitle(all: readonly JournalLine[], view: JournalView): st
   return `Journal · ${shown}${search} · still${place}`;
 }
 
-/** Distinct symptoms in the journal, the latest first. */
-export function symptomsSeen(all: readonly JournalLine[]): string[] {
-  const seen = new Set<string>();
-  for (let index = all.length - 1; index >= 0; index--) for (const id of all[index]?.symptoms ?? []) seen.add(id);
-  return [...seen];
+interface Counted {
+  readonly symptoms: readonly string[];
+  readonly errors: number;
 }
 
+const counted = new WeakMap<readonly JournalLine[], Counted>();
+
+/** Made once for the same lines: pane, footer and keys ask for it in the same moment. */
+function countsOf(all: readonly JournalLine[]): Counted {
+  const known = counted.get(all);
+  if (known !== undefined) return known;
+  const seen = new Set<string>();
+  let errors = 0;
+  for (let index = all.length - 1; index >= 0; index--) {
+    const line = all[index];
+    if (line?.severity === 'error') errors += 1;
+    for (const id of line?.symptoms ?? []) seen.add(id);
+  }
+  const counts = { symptoms: [...seen], errors };
+  counted.set(all, counts);
+  return counts;
+}
+
+/** Distinct symptoms in the journal, the latest first. */
+export const symptomsSeen = (all: readonly JournalLine[]): readonly string[] => countsOf(all).symptoms;
+
 export function journalCounts(all: readonly JournalLine[]): string {
-  const errors = all.reduce((sum, one) => (one.severity === 'error' ? sum + 1 : sum), 0);
-  const known = symptomsSeen(all).length;
-  const symptoms = known === 0 ? 'no known symptom' : `${known} known symptom${known === 1 ? '' : 's'}: i`;
-  return `${symptoms} · ${errors === 0 ? 'no errors' : `${errors} errors`}`;
+  const { symptoms, errors } = countsOf(all);
+  const known = symptoms.length;
+  const text = known === 0 ? 'no known symptom' : `${known} known symptom${known === 1 ? '' : 's'}: i`;
+  return `${text} · ${errors === 0 ? 'no errors' : `${errors} errors`}`;
 }
 
 /** One line of the journal as text, for copying and saving. */

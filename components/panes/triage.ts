@@ -66,11 +66,11 @@ function choiceLines(state: ConsoleState, width: number): Line[] {
   const { choices } = incident;
   return [
     [],
-    ...(scenario?.asks ?? []).flatMap(({ key, press, title }) => {
+    ...(scenario?.asks ?? []).flatMap(({ key, press, title, label = WORD[key] }) => {
       const value = choices[key];
       const by = choices.suggested?.includes(key) === true ? ' (suggested)' : '';
       return labelled(
-        WORD[key],
+        label,
         typeof value === 'string' ? `${value}${by}` : `not chosen: ${title.toLowerCase()} (${press})`,
         width,
         9,

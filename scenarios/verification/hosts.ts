@@ -104,7 +104,7 @@ export const containers: Check = {
     if (left.length > 0)
       return fail(
         `run without a pod in the API: ${named(left.map((one) => one.text))}`,
-        `The kubelet removes them within minutes. If they stay, clear ${left[0]?.host} when its workloads may stop: k3s-killall.sh, then start K3s again.`,
+        `The kubelet removes them within minutes. If they stay and everything on ${left[0]?.host} may stop: open the console again and choose the plan Clear a host, which shows what runs there first.`,
       );
     return pass(
       `nothing runs that the API does not know${silent.length === 0 ? '' : ` (not told by ${named(silent)})`}`,

@@ -23,7 +23,8 @@ export function openScreen(store: ConsoleStore, intents: Intents): AppScreen {
     exitOnCtrlC: false,
     patchConsole: false,
     incrementalRendering: true,
-    maxFps: 20,
+    // What happens outside is gathered before it gets here; a key must not wait for the next frame.
+    maxFps: 60,
   });
   return {
     show: (of, by) => screen.rerender(app(of, by)),

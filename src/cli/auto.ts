@@ -2,7 +2,7 @@ import { itemStatuses, preRestore } from '../../scenarios/pre-restore.js';
 import { EXIT, type ExitCode } from '../base/problem.js';
 import { namesOf } from '../incident/cluster.js';
 import type { Intents } from '../incident/intents.js';
-import { findStep } from '../incident/plan.js';
+import { findStep, isOver, planOf } from '../incident/plan.js';
 import { type Cell, cellSpan } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
 import { duration } from '../incident/times.js';
@@ -90,6 +90,7 @@ class AutoOperator {
       if (unproven !== undefined) return unproven;
       for (const item of preRestore)
         if (item.needsWord) intents.tick(item.id, 'practice cluster: nothing runs on it that matters');
+      await this.#until(() => this.#lookedEarly(), 'what is looked at before the plan begins');
       await this.#until(() => !session.sudo.asking, 'what sudo says');
       await this.#until(
         () => itemStatuses(session.checklistSeen()).every((one) => one.underWay !== true),
@@ -112,6 +113,18 @@ class AutoOperator {
     } finally {
       unlisten();
     }
+  }
+
+  /** Whether the steps that look ahead have ended: a choice may be suggested from what they saw. */
+  #lookedEarly(): boolean {
+    const { scenario, state } = this.#options.session.runner;
+    const looking = scenario === undefined ? [] : planOf(scenario, state).flatMap((phase) => phase.steps);
+    return looking
+      .filter((planned) => planned.step.early === true)
+      .flatMap((planned) => planned.hosts)
+      .every(
+        (one) => isOver(one) || one.when.run !== 'yes' || one.cell?.status === 'failed' || one.cell?.status === 'doubt',
+      );
   }
 
   /** Why there is no proof, where the scenario needs one. */

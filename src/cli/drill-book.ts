@@ -19,6 +19,8 @@ const entrySchema = z.object({
   speed: z.number(),
   /** On real hosts: a cluster that is there to be overwritten. Absent in drills on the practice cluster. */
   real: z.literal(true).optional(),
+  /** The real backup it was played on a copy of. */
+  from: z.string().optional(),
   recovered: z.boolean(),
   /** From the beginning of the plan to the end. */
   seconds: z.number(),
@@ -68,6 +70,8 @@ export interface PlayedWith {
   readonly speed: number;
   /** On real hosts that are there to be overwritten. */
   readonly real?: true;
+  /** The real backup it was played on a copy of. */
+  readonly from?: string;
 }
 
 /** An entry of the book from a drill's record; undefined when nothing was begun in it. */
@@ -89,6 +93,7 @@ export function drillEntry(events: readonly AnyEvent[], played: PlayedWith): Dri
     auto: played.auto,
     speed: played.speed,
     ...(played.real === undefined ? {} : { real: played.real }),
+    ...(played.from === undefined ? {} : { from: played.from }),
     recovered: state.ended?.outcome === 'recovered',
     seconds: (end - state.begunAt) / 1000,
     points: scoreOf(events).points,

@@ -34,6 +34,7 @@ export function drillChart(entries: readonly DrillEntry[]): string[] {
       one.recovered ? '' : 'not recovered',
       one.auto ? 'by itself' : '',
       one.real === true ? 'real hosts' : '',
+      one.from === undefined ? '' : `copy of ${one.from}`,
       ...one.faults,
     ].filter((text) => text !== '');
     return `${minute(one.at).slice(0, -1)}  ${duration(one.seconds * 1000).padStart(9)}  ${bar.padEnd(BAR)} ${how.join(', ')}`.trimEnd();

@@ -11,6 +11,8 @@ export interface PracticeOptions {
   readonly speed?: number;
   /** It may be overwritten with another cluster's backup. */
   readonly rehearsal?: boolean;
+  /** Directory with the copy of a real backup it is loaded with. */
+  readonly load?: string;
 }
 
 export interface Practice {
@@ -34,6 +36,7 @@ export function startPractice(options: PracticeOptions): Promise<Practice> {
   if (options.seed !== undefined) args.push('--seed', String(options.seed));
   if (options.speed !== undefined) args.push('--speed', String(options.speed));
   if (options.rehearsal === true) args.push('--rehearsal');
+  if (options.load !== undefined) args.push('--load', options.load);
   // Its messages go to a file: a pipe would break when this process is killed, and it has to outlive us.
   const log = join(directory, 'practice.log');
   const messages = openSync(log, 'a', 0o600);

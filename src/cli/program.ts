@@ -34,21 +34,24 @@ export async function run(argv: readonly string[]): Promise<number> {
     .option('--surprise', 'something is broken, and it is not said what until the end', false)
     .option('--seed <n>', 'seed of everything that is random in it', (text) => Number.parseInt(text, 10))
     .option('--speed <x>', 'how much faster than real its waits are', Number.parseFloat, 1)
+    .option('--from <backup>', 'load it with a copy of a real backup: a file, or a name in the catalogue')
+    .option('--token-file <file>', 'server token of that backup (with --from)')
+    .option('--passphrase-file <file>', 'passphrase of that backup (with --from)')
     .option('--auto', 'play the operator: no person needed', false)
     .option('--json', 'one JSON document on standard output (with --auto)', false)
     .addHelpText(
       'after',
-      '\nExamples:\n  blackstart drill\n  blackstart drill --auto --scenario full-restore --speed 10\n  blackstart drill --fault dead-server\n  blackstart drill --surprise',
+      '\nExamples:\n  blackstart drill\n  blackstart drill --auto --scenario full-restore --speed 10\n  blackstart drill --fault dead-server\n  blackstart drill --surprise\n  blackstart drill --from snapshot.db --token-file token\n  blackstart --inventory prod.yaml drill --from snapshot-daily-20261122020000.db.gpg',
     )
     .action(async (options) => {
-      code = await (await import('./commands/drill.js')).drillCommand({ ...options, plain: program.opts().plain });
+      code = await (await import('./commands/drill.js')).drillCommand({ ...options, ...program.opts() });
     });
   program
     .command('plan')
     .argument('<scenario>', 'e.g. full-restore')
     .description('every command on every host, nothing executed')
     .option('--primary <host>', 'server to restore on, whose data is kept, or through which it is done')
-    .option('--target <host>', 'server that failed (single-node)')
+    .option('--target <host>', 'server that failed (single-node), or host to clear (clear-host)')
     .option('--way <way>', 'what is done with it: start, rejoin, install or remove (single-node)')
     .option('--snapshot <name>', 'backup to restore')
     .option('--format <format>', 'text, markdown, shell or json', 'text')

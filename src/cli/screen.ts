@@ -17,6 +17,8 @@ export interface ScreenOptions {
   readonly state: string;
   /** The run was rebuilt from the servers: whose it was. */
   readonly takenOver?: Previous;
+  /** Kept in the record from the beginning. */
+  readonly notes?: readonly string[];
   /** When everything is put away: the record, where one was kept. */
   closed?(recordFile: string): void;
 }
@@ -116,6 +118,7 @@ const sessionOf = (options: ScreenOptions): Session =>
     observe: options.observe,
     interactive: true,
     fresh: options.fresh,
+    ...(options.notes === undefined ? {} : { notes: options.notes }),
     ...(options.takenOver === undefined ? {} : { takenOver: options.takenOver }),
   });
 

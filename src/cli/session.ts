@@ -58,6 +58,8 @@ export interface SessionOptions {
   readonly fresh?: boolean;
   /** The run was rebuilt from the servers: whose it was. */
   readonly takenOver?: Previous;
+  /** Kept in the record from the beginning. */
+  readonly notes?: readonly string[];
 }
 
 /**
@@ -212,6 +214,7 @@ export class Session {
       if (event !== undefined) this.#acting.recorded(event);
       this.refresh.soon();
     });
+    for (const text of options.notes ?? []) this.runner.note(text);
     this.#follow(book);
   }
 

@@ -1,3 +1,4 @@
+import { clearOneHost } from '../../scenarios/clear-host.js';
 import { fullRestore } from '../../scenarios/full-restore.js';
 import type { MaintenanceStatus } from '../../scenarios/maintenance.js';
 import { type ChecklistSeen, itemStatuses } from '../../scenarios/pre-restore.js';
@@ -23,7 +24,7 @@ import type {
 /** Turns what the rooms know into what the screen draws. Pure. */
 
 export const scenarios: ReadonlyMap<string, Scenario> = new Map(
-  [singleNode, quorumLoss, fullRestore, restoreElsewhere].map((scenario) => [scenario.id, scenario]),
+  [singleNode, quorumLoss, fullRestore, restoreElsewhere, clearOneHost].map((scenario) => [scenario.id, scenario]),
 );
 
 export { suggestPrimary };

@@ -10,8 +10,11 @@ const FOREIGN = 'this cluster does not use embedded etcd';
 
 /** A restore test fits any state of a cluster that is there to be overwritten, and is never recommended. */
 export const ELSEWHERE = 'restore-elsewhere';
+/** What is left over on one host is cleared when somebody asks for it; it is never recommended either. */
+const CLEAR = 'clear-host';
+const NO_API = 'what runs can only be compared with an API that answers';
 
-const AGAINST: Readonly<Record<ScenarioId | typeof ELSEWHERE, Partial<Record<ClusterState, string>>>> = {
+const AGAINST: Readonly<Record<ScenarioId | typeof ELSEWHERE | typeof CLEAR, Partial<Record<ClusterState, string>>>> = {
   'single-node': {
     healthy: HEALTHY,
     'no-space': 'no server has failed: the database is full',
@@ -45,6 +48,17 @@ const AGAINST: Readonly<Record<ScenarioId | typeof ELSEWHERE, Partial<Record<Clu
     'not-etcd': FOREIGN,
   },
   [ELSEWHERE]: { unreachable: UNKNOWN, 'not-etcd': FOREIGN },
+  [CLEAR]: {
+    'no-space': 'the database is full: nothing that is cleared could be started again',
+    stopped: NO_API,
+    split: 'nobody can tell which of the two APIs is right',
+    'quorum-lost': NO_API,
+    'data-damaged': NO_API,
+    'half-restored': NO_API,
+    'total-loss': NO_API,
+    unreachable: UNKNOWN,
+    'not-etcd': FOREIGN,
+  },
 };
 
 /** Why a scenario does not fit now; undefined where nothing speaks against it. */

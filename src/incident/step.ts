@@ -169,6 +169,8 @@ export interface Asked {
   /** One key of the keyboard. */
   readonly press: string;
   readonly title: string;
+  /** What stands before its value; by default a word for the key. */
+  readonly label?: string;
   options(context: StepContext): readonly { readonly value: string; readonly says: string }[];
 }
 

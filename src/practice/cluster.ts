@@ -8,8 +8,11 @@ import { checkSnapshot, tokenHash } from './k3s/image.js';
 import { newState } from './k3s/model.js';
 import { readOptions } from './k3s/options.js';
 import type { K3sState, Lineage } from './k3s/ports.js';
+import { loadedCopy } from './loaded.js';
+import { addContainer } from './node/containers.js';
 import { writeDataDir } from './node/fabric.js';
-import { HOSTS, type HostPlan, makeDisk, TOKEN } from './node/layout.js';
+import { HOSTS, type HostPlan } from './node/hosts.js';
+import { makeDisk, TOKEN } from './node/layout.js';
 import { PracticeNode } from './node/node.js';
 import { Replay } from './node/replay.js';
 import { copyPlain, type NodeState, type World, type WorldEvent } from './node/state.js';
@@ -170,7 +173,7 @@ export class PracticeCluster {
         !sound ||
         (faults.has('damaged-survivor') && name === 'node-1') ||
         (faults.has('damaged-member') && name === 'node-3');
-      const image = damaged ? lineage.image.slice(0, 1_000_100) : lineage.image;
+      const image = damaged ? lineage.image.slice(0, Math.min(1_000_100, lineage.image.length >> 1)) : lineage.image;
       if (WIPED.some((fault) => faults.has(fault)) && name === 'node-3') {
         if (member !== undefined) member.learner = faults.has('stale-learner');
         continue;
@@ -191,7 +194,17 @@ export class PracticeCluster {
     this.#earlierAttempt();
     if (sound) for (const host of HOSTS) this.#runAsBefore(host);
     else this.#crashLoops();
+    if (faults.has('leftover-containers')) this.#leaveContainers();
     this.#disturb();
+  }
+
+  /** One that the API does not know and the kubelet does not get rid of, beside one that it knows. */
+  #leaveContainers(): void {
+    const node = this.node('node-2');
+    addContainer(node, 'batch/import-28934510-7xk2p', true);
+    const pod = { namespace: 'shop', name: 'web-678b5dfc9f-htg6l', image: 'busybox', command: [], node: node.name };
+    node.etcd.lineage(BEFORE).pods.push({ ...pod, created: this.time.now() - 3_600_000, runs: true, keeps: true });
+    addContainer(node, `${pod.namespace}/${pod.name}`);
   }
 
   #earlierAttempt(): void {
@@ -320,6 +333,8 @@ function hostState(host: HostPlan, clock: Clock, faults: ReadonlySet<FaultName>,
     init: faults.has('openrc') ? 'openrc' : 'systemd',
     killResets: 0,
     olderK3s: faults.has('older-k3s') && host.name === 'node-1',
+    containers: [],
+    further: faults.has('leftover-containers') && host.name === 'node-2' ? ['10.77.0.10/32'] : [],
     users: ['ops'],
   };
 }
@@ -327,6 +342,7 @@ function hostState(host: HostPlan, clock: Clock, faults: ReadonlySet<FaultName>,
 function lineageBefore(now: number): Lineage {
   const own = memberId('https://10.77.0.11:2380', 'new');
   const created = now - 30 * 86_400_000;
+  const copy = loadedCopy();
   return {
     id: BEFORE,
     clusterId: clusterId(own),
@@ -338,9 +354,9 @@ function lineageBefore(now: number): Lineage {
       promotedAt: created,
     })),
     removed: [],
-    tokenHash: tokenHash(TOKEN),
-    image: checkSnapshot(snapshot('s3')).image,
-    objects: snapshotObjects('s3').filter((line) => !line.startsWith('nodes ')),
+    tokenHash: tokenHash(copy?.password ?? TOKEN),
+    image: copy?.image ?? checkSnapshot(snapshot('s3')).image,
+    objects: (copy?.objects ?? snapshotObjects('s3')).filter((line) => !line.startsWith('nodes ')),
     nodes: HOSTS.map((host, index) => ({
       name: host.name,
       ip: host.ip,
@@ -353,7 +369,7 @@ function lineageBefore(now: number): Lineage {
           : ({} as Record<string, string>),
     })),
     pods: [],
-    revision: 1925,
+    revision: copy?.revision ?? 1925,
     leaderSince: 0,
     lostSince: 0,
     apiSince: 0,

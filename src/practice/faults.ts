@@ -105,6 +105,11 @@ export const FAULTS = [
   { name: 'server-url-in-env', description: 'K3S_URL stands in the service environment file of node-1.' },
   { name: 'slow-start', description: 'K3s takes six times as long on every node.' },
   { name: 'peer-starts-early', description: 'Somebody starts K3s on node-2 every twenty seconds.' },
+  {
+    name: 'leftover-containers',
+    description:
+      'node-2 still runs a container of a pod that was deleted, beside one the API knows, and has an address besides its own.',
+  },
   { name: 'custom-data-dir', description: 'K3s keeps its data in /data/k3s.' },
   {
     name: 'earlier-attempt',

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createPracticeCluster } from './cluster.js';
 import { FAULTS, type FaultName, faultNamed } from './faults.js';
+import { load, readLoaded } from './loaded.js';
 import { serve } from './serve.js';
 
-/** `node main.js --dir DIR [--seed N] [--speed X] [--fault F]... [--rehearsal] [--idle-minutes 10]`: one JSON line when ready, then silence. */
+/** `node main.js --dir DIR [--seed N] [--speed X] [--fault F]... [--rehearsal] [--load DIR] [--idle-minutes 10]`: one JSON line when ready, then silence. */
 async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
@@ -13,6 +15,7 @@ async function main(argv: readonly string[]): Promise<number> {
       seed: { type: 'string', default: '1' },
       speed: { type: 'string', default: '1' },
       fault: { type: 'string', multiple: true, default: [] },
+      load: { type: 'string' },
       rehearsal: { type: 'boolean', default: false },
       'idle-minutes': { type: 'string', default: '10' },
     },
@@ -28,6 +31,13 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   if (values.dir === undefined) return refuse('--dir is missing');
   if (!(speed > 0) || !(idle > 0)) return refuse('--speed and --idle-minutes are numbers above zero');
+  if (values.load !== undefined) {
+    try {
+      load(readLoaded(values.load));
+    } catch (error) {
+      return refuse(error instanceof Error ? error.message : String(error));
+    }
+  }
   // Whoever started this may be gone: writing to a closed pipe must not end it.
   process.stdout.on('error', () => undefined);
   process.on('SIGHUP', () => undefined);
@@ -45,6 +55,8 @@ async function main(argv: readonly string[]): Promise<number> {
   if (!stop.signal.aborted) await once(stop.signal, 'abort');
   clearTimeout(timer);
   await serving.close();
+  // A copy came with its cluster's token: where the console was killed nobody else removes it.
+  if (values.load !== undefined) rmSync(values.dir, { recursive: true, force: true });
   return 0;
 }
 

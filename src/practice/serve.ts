@@ -4,6 +4,7 @@ import { PASSPHRASE } from './bucket/encrypt.js';
 import { ACCESS_KEY, SECRET_KEY } from './bucket/signature.js';
 import type { PracticeCluster } from './cluster.js';
 import { inventoryText } from './inventory-file.js';
+import { loadedCopy } from './loaded.js';
 import { TOKEN } from './node/layout.js';
 import { SUDO_PASSWORD } from './programs/sudo.js';
 import { S3Server } from './s3-server.js';
@@ -59,7 +60,7 @@ export async function serve(
   write('known_hosts', `${known.join('\n')}\n`);
   write('id_ed25519', client.privateKey);
   write('passphrase', `${faults.has('wrong-passphrase') ? 'not-the-right-passphrase' : PASSPHRASE}\n`);
-  write('token', `${faults.has('wrong-token') ? 'not-the-right-token' : TOKEN}\n`);
+  write('token', `${faults.has('wrong-token') ? 'not-the-right-token' : (loadedCopy()?.password ?? TOKEN)}\n`);
   write('s3-access-key', `${ACCESS_KEY}\n`);
   write('s3-secret-key', `${faults.has('wrong-key') ? 'practice/secret/key/of-somebody-else' : SECRET_KEY}\n`);
   write('sudo-password', `${SUDO_PASSWORD}\n`);

@@ -41,7 +41,7 @@ export async function benchJournal({ print = (line) => process.stdout.write(`${l
     patchConsole: false,
     exitOnCtrlC: false,
     incrementalRendering: true,
-    maxFps: 20,
+    maxFps: 60,
   });
   await new Promise((resolve) => setTimeout(resolve, 300));
   let id = 0;

@@ -118,6 +118,26 @@ describe('repeated lines', () => {
     ).toHaveLength(4);
   });
 
+  test('are the same rows whether the lines came bit by bit, with old ones dropped, or all at once', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(fc.tuple(fc.nat(4), fc.nat(200)), { maxLength: 12 }), { maxLength: 12 }),
+        fc.nat(20),
+        (batches, kept) => {
+          let ring: JournalLine[] = [];
+          for (const batch of batches) {
+            const added = batch.map(([what, late]) => line(`said ${what}`, { at: 1_795_000_000_000 + id * 10 - late }));
+            ring = [...ring, ...added].sort((a, b) => a.at - b.at || a.id - b.id).slice(-(kept + 5));
+            const counted = (lines: readonly JournalLine[]) =>
+              foldLines(lines).map((row) => [row.first.id, row.line.id, row.count]);
+            const bit = counted(ring);
+            expect(bit).toEqual(counted(ring.map((one) => ({ ...one }))));
+          }
+        },
+      ),
+    );
+  });
+
   test('the stacks of a Go program that died are one row; what is said around them is not', () => {
     const rows = foldLines(
       [

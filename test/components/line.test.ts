@@ -10,6 +10,7 @@ import {
   pad,
   seg,
   spread,
+  widthOf,
   windowOf,
   wrap,
 } from '../../components/line.js';
@@ -49,6 +50,19 @@ describe('text in columns', () => {
         expect(stringWidth(short)).toBeLessThanOrEqual(columns);
         if (short !== full && columns > 0) expect(short.endsWith('…')).toBe(true);
         expect(stringWidth(pad(full, columns))).toBe(columns);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('is measured as the library measures it, each character by itself and any of them together', () => {
+    for (let code = 0x20; code < 0x3000; code++) {
+      const one = String.fromCharCode(code);
+      expect(widthOf(one), code.toString(16)).toBe(stringWidth(one));
+    }
+    fc.assert(
+      fc.property(text, (full) => {
+        expect(widthOf(full)).toBe(stringWidth(full));
       }),
       { numRuns: 1_000 },
     );

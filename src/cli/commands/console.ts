@@ -49,6 +49,7 @@ export async function openConsole(options: {
   observe: boolean;
   plain: boolean;
   fresh: boolean;
+  notes?: readonly string[];
   closed?(recordFile: string): void;
 }): Promise<number> {
   const { showConsole } = await import('../screen.js');

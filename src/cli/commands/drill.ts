@@ -1,18 +1,24 @@
+import { basename, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { clearOneHost } from '../../../scenarios/clear-host.js';
 import { restoreElsewhere } from '../../../scenarios/restore-elsewhere.js';
 import { EXIT, ProblemError } from '../../base/problem.js';
 import { duration } from '../../incident/times.js';
 import { loadInventory } from '../../inventory/load.js';
 import { FAULTS } from '../../practice/faults.js';
 import { playDrill } from '../auto.js';
+import { copyFits, differences, notForDrill, writeCopy } from '../drill-copy.js';
 import { endOfDrill } from '../drill-end.js';
 import { sessionIntents } from '../intents.js';
 import { err, json, out } from '../output.js';
 import { stateDir } from '../places.js';
-import { startPractice } from '../practice.js';
+import { type Practice, type PracticeOptions, startPractice } from '../practice.js';
 import { Session } from '../session.js';
 import { surpriseOf, toldAtTheEnd } from '../surprise.js';
 import { scenarios } from '../views.js';
 import { openConsole } from './console.js';
+import { openDesk, progressLine, withFiles, withSpool } from './shared.js';
+import { inventoryFor, localFile } from './verify.js';
 
 export interface DrillOptions {
   readonly scenario: string;
@@ -24,12 +30,18 @@ export interface DrillOptions {
   readonly surprise: boolean;
   readonly plain: boolean;
   readonly json: boolean;
+  /** A real backup the practice cluster is loaded with a copy of. */
+  readonly from?: string;
+  readonly tokenFile?: string;
+  readonly passphraseFile?: string;
+  readonly inventory?: string;
 }
 
 /** What is broken where nothing else is asked for, so that the scenario fits. A full restore fits the cluster as it is. */
 const USUAL: Readonly<Record<string, readonly string[]>> = {
   'quorum-loss': ['lost-quorum'],
   'single-node': ['damaged-member'],
+  [clearOneHost.id]: ['healthy', 'leftover-containers'],
   [restoreElsewhere.id]: ['healthy', 'foreign-backup'],
 };
 
@@ -45,25 +57,43 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
     err('The console needs a terminal. Without one: blackstart drill --auto');
     return EXIT.usage;
   }
-  if (!options.json && options.auto)
+  if (!options.json && options.auto && options.from === undefined)
     out('Starting the practice cluster: 3 servers, 2 agents, a bucket of backups; nothing real is touched.');
   const faults = options.fault.length > 0 ? options.fault : (USUAL[options.scenario] ?? []);
-  const practice = await startPractice({
-    faults,
-    seed: options.seed,
-    speed: options.speed,
-    rehearsal: options.scenario === restoreElsewhere.id,
-  });
+  const rehearsal = options.scenario === restoreElsewhere.id;
+  const start = { faults, seed: options.seed, speed: options.speed, rehearsal };
+  const { practice, notes } =
+    options.from === undefined
+      ? { practice: await startPractice(start), notes: undefined }
+      : await startOnCopy(options.from, options, start);
+  if (practice === undefined) return EXIT.interrupted;
   try {
     const inventory = await loadInventory({ file: practice.inventory });
-    const played = { seed, faults: options.fault, auto: options.auto, speed: options.speed };
+    const played = {
+      seed,
+      faults: options.fault,
+      auto: options.auto,
+      speed: options.speed,
+      ...(options.from === undefined ? {} : { from: basename(options.from) }),
+    };
     const tell = (recordFile: string): void => {
       for (const line of endOfDrill(recordFile, stateDir(), played)) (options.json ? err : out)(line);
       if (options.surprise) out(`Seed ${seed}: ${toldAtTheEnd(options.fault)}.`);
     };
-    if (!options.auto)
-      return await openConsole({ inventory, observe: false, plain: options.plain, fresh: true, closed: tell });
-    const session = new Session({ inventory, state: stateDir(), observe: false, interactive: false, fresh: true });
+    for (const line of notes ?? []) (options.json ? err : out)(line);
+    const kept = notes === undefined ? {} : { notes };
+    if (!options.auto) {
+      if (notes !== undefined && !options.plain) await enterPressed('Enter opens the console.');
+      return await openConsole({ inventory, observe: false, plain: options.plain, fresh: true, closed: tell, ...kept });
+    }
+    const session = new Session({
+      inventory,
+      state: stateDir(),
+      observe: false,
+      interactive: false,
+      fresh: true,
+      ...kept,
+    });
     const code = await auto(options, session);
     const { trouble, wholeAt } = session.record;
     if (trouble !== undefined) err(trouble);
@@ -72,6 +102,50 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
   } finally {
     practice.stop();
   }
+}
+
+interface Started {
+  /** undefined when it was interrupted. */
+  readonly practice: Practice | undefined;
+  readonly notes?: readonly string[];
+}
+
+/** Proves a backup as `verify` does, and starts the practice cluster loaded with it. What was fetched is removed. */
+async function startOnCopy(from: string, options: DrillOptions, start: PracticeOptions): Promise<Started> {
+  copyFits(options.scenario, start.faults);
+  let started: Started = { practice: undefined };
+  const file = await localFile(from);
+  const inventory = withFiles(await inventoryFor(file, options), options);
+  const line = progressLine(!options.json);
+  await withSpool('drill', async (spool, signal) => {
+    const hosts = inventory.servers.length > 0;
+    const opened = openDesk(inventory, { spool, hosts, searchTokens: hosts });
+    try {
+      const backup = file ?? (await opened.desk.find(from, signal));
+      const name = file === undefined ? backup.id : backup.name;
+      const proven = await opened.desk.prove(backup, undefined, { signal, onProgress: line.show });
+      line.clear();
+      const refused = notForDrill({ name, ...proven });
+      if (refused !== undefined) throw refused;
+      const copy = { name, proof: proven.proof, file: proven.file ?? '', tokens: proven.tokens };
+      const load = join(spool, 'copy');
+      await writeCopy(load, copy, signal);
+      started = { practice: await startPractice({ ...start, load }), notes: differences(copy) };
+    } finally {
+      line.clear();
+      await opened.close();
+    }
+    return EXIT.ok;
+  });
+  return started;
+}
+
+async function enterPressed(text: string): Promise<void> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  await new Promise<void>((resolve) => {
+    lines.on('close', resolve);
+    lines.question(text, () => lines.close());
+  });
 }
 
 async function auto(options: DrillOptions & { readonly seed: number }, session: Session): Promise<number> {
@@ -110,6 +184,11 @@ function check(options: DrillOptions): void {
   const names = new Set<string>(FAULTS.map((fault) => fault.name));
   const wrong = options.fault.find((name) => !names.has(name));
   if (wrong !== undefined) usage(`There is no fault ${wrong}.`, 'See: blackstart drill --fault list');
+  if (options.from === undefined && (options.tokenFile ?? options.passphraseFile) !== undefined)
+    usage(
+      '--token-file and --passphrase-file belong to --from.',
+      'Example: blackstart drill --from snapshot.db --token-file token',
+    );
   if (options.surprise && (options.auto || options.fault.length > 0))
     usage('--surprise goes with neither --auto nor --fault.', 'Example: blackstart drill --surprise');
   if (!Number.isFinite(options.speed) || options.speed <= 0)

@@ -1,3 +1,4 @@
+import { clearOneHost } from '../../../scenarios/clear-host.js';
 import { WAYS } from '../../../scenarios/steps/member.js';
 import { EXIT, ProblemError } from '../../base/problem.js';
 import { contextOf, type IncidentState } from '../../incident/state.js';
@@ -37,6 +38,9 @@ export async function planCommand(id: string, options: PlanOptions): Promise<num
   const cluster = clusterOf(inventory);
   for (const name of [options.primary, options.target]) {
     if (name === undefined || inventory.servers.some((one) => one.name === name)) continue;
+    // An agent can be cleared, too.
+    if (id === clearOneHost.id && name === options.target && inventory.agents.some((one) => one.name === name))
+      continue;
     throw new ProblemError(
       {
         id: 'usage',

@@ -149,8 +149,14 @@ async function headOf(path: string): Promise<Buffer> {
   }
 }
 
+/** What is needed to prove one backup: a file by itself, or one of the catalogue. */
+export interface BackupOptions extends InventoryOption {
+  readonly tokenFile?: string;
+  readonly passphraseFile?: string;
+}
+
 /** A file of this machine needs no inventory, unless one is named or only one can tell the passphrase. */
-async function inventoryFor(file: Backup | undefined, options: VerifyOptions): Promise<Inventory> {
+export async function inventoryFor(file: Backup | undefined, options: BackupOptions): Promise<Inventory> {
   const needed = file === undefined || options.inventory !== undefined;
   if (needed || (file.encrypted && options.passphraseFile === undefined)) return inventoryOf(options);
   return bareInventory(file.place.at);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { dataBytes, snapshot } from '../data.js';
 import type { FaultName } from '../faults.js';
+import { loadedCopy } from '../loaded.js';
 import { encryptOnce } from './encrypt.js';
 
 export const BUCKET = 'k3s-backups';
@@ -47,6 +48,13 @@ export class Bucket {
     readonly faults: ReadonlySet<FaultName>,
   ) {
     if (faults.has('empty-bucket')) return;
+    const copy = loadedCopy();
+    if (copy !== undefined) {
+      // The copy alone: the recorded backups are of another cluster.
+      const key = `${PREFIX}daily/snapshot-daily-${stamp(copy.takenAt)}.db.gpg`;
+      this.#put(key, copy.takenAt + 40_000, () => encryptOnce('copy', () => copy.file));
+      return;
+    }
     this.#backups(now);
     this.#native(now);
   }

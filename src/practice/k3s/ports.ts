@@ -31,6 +31,8 @@ export interface PodRecord {
   readonly node: string;
   readonly created: number;
   readonly runs: boolean;
+  /** It runs until it is deleted, as a Deployment's. */
+  readonly keeps?: true;
 }
 
 /**

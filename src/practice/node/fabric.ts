@@ -3,7 +3,9 @@ import { clusterId, memberId } from '../k3s/ids.js';
 import { bootstrapKeys, checkSnapshot } from '../k3s/image.js';
 import type { BeginFrom, EtcdPort, K3sState, Lineage, Member, Supervisor, WalRecord } from '../k3s/ports.js';
 import { WalWriter } from '../k3s/wal.js';
+import { type Loaded, loadedCopy } from '../loaded.js';
 import type { Files } from './files.js';
+import { HOSTS } from './hosts.js';
 import type { NodeState, World } from './state.js';
 import type { Timeline } from './time.js';
 
@@ -20,6 +22,11 @@ const EMPTY_OBJECTS = [
 
 /** What a recorded image holds: its objects, its revision, and the raft index of the last entry it took over. */
 function contentOf(image: Uint8Array): { objects: string[]; revision: number; index: number } {
+  const copy = loadedCopy();
+  if (copy !== undefined && isOf(copy.image, image)) {
+    const { revision, index } = copy;
+    return { objects: copy.objects.filter((line) => !line.startsWith('nodes ')), revision, index };
+  }
   for (const [name, revision, index] of [
     ['s1', 1499, 1678],
     ['s2', 1661, 1852],
@@ -27,12 +34,16 @@ function contentOf(image: Uint8Array): { objects: string[]; revision: number; in
     ['foreign', 254, 264],
   ] as const) {
     const known = checkSnapshot(snapshot(name)).image;
-    if (known.length <= image.length && Buffer.compare(known, image.subarray(0, known.length)) === 0) {
+    if (isOf(known, image)) {
       return { objects: snapshotObjects(name).filter((line) => !line.startsWith('nodes ')), revision, index };
     }
   }
   return { objects: [...EMPTY_OBJECTS], revision: 1, index: 8 };
 }
+
+/** Whether a database is an image, or that with room behind it. */
+const isOf = (known: Uint8Array, image: Uint8Array): boolean =>
+  known.length <= image.length && Buffer.compare(known, image.subarray(0, known.length)) === 0;
 
 /** Every K3s process whose etcd runs. */
 export function* etcdProcesses(world: World): Generator<{ node: NodeState; k3s: K3sState; pid: number }> {
@@ -239,6 +250,8 @@ export function writeDataDir(files: Files, dir: string, wal: WalRecord, image: U
 
 /** Nodes in a restored image: the recorded four, seen long ago. Agents that joined later are not among them. */
 function restoredNodes(image: Uint8Array, now: number): Lineage['nodes'] {
+  const copy = loadedCopy();
+  if (copy !== undefined && isOf(copy.image, image)) return copiedNodes(copy, now);
   if (!bootstrapKeys(image).includes('90a69bb34d8c')) return [];
   return [1, 2, 3, 4].map((number) => ({
     name: `node-${number}`,
@@ -248,6 +261,19 @@ function restoredNodes(image: Uint8Array, now: number): Lineage['nodes'] {
     created: now - 30 * 86_400_000,
     annotations: number === 4 ? {} : { 'etcd.k3s.cattle.io/node-address': `10.77.0.1${number}` },
   }));
+}
+
+/** Nodes of a copied backup: their hosts are not here, except by chance those of the same name. */
+function copiedNodes(copy: Loaded, now: number): Lineage['nodes'] {
+  const names = copy.objects.flatMap((line) => (line.startsWith('nodes /') ? [line.slice('nodes /'.length)] : []));
+  return names.map((name) => {
+    const host = HOSTS.find((one) => one.name === name);
+    const role = host?.role ?? (copy.servers.includes(name) ? 'server' : 'agent');
+    // An address of documentation (RFC 5737): nothing answers there.
+    const ip = host?.ip ?? '192.0.2.10';
+    const annotations: Record<string, string> = role === 'server' ? { 'etcd.k3s.cattle.io/node-address': ip } : {};
+    return { name, ip, role, seen: 0, created: now - 30 * 86_400_000, annotations };
+  });
 }
 
 /** The next number of the world's generator (mulberry32). */

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import { dataBytes, dataText, snapshot } from '../data.js';
 import type { FaultName } from '../faults.js';
 import { firstPassword } from '../k3s/node-password.js';
+import { loadedCopy } from '../loaded.js';
 import { PROGRAMS } from '../programs/index.js';
 import { Files } from './files.js';
+import type { HostPlan } from './hosts.js';
 import { type Disk, directory } from './inode.js';
 
 /** The token of the recorded cluster (`a-healthy/node-1.token-files.out`). */
@@ -16,23 +18,27 @@ const SHELL_TOOLS = (
   'base64 md5sum sha1sum expr file tree fold join split column expand unexpand strings printenv hexdump yes'
 ).split(' ');
 
-/** A host of the practice cluster, as its inventory knows it. */
-export interface HostPlan {
-  readonly name: string;
-  readonly ip: string;
-  readonly role: 'server' | 'agent';
+/** What the servers of a cluster share: its token and its CA. */
+interface Identity {
+  readonly token: string;
+  readonly ca: string;
 }
 
-export const HOSTS: readonly HostPlan[] = [1, 2, 3, 4, 5].map((number) => ({
-  name: `node-${number}`,
-  ip: `10.77.0.1${number}`,
-  role: number <= 3 ? 'server' : 'agent',
-}));
+/** Of the recorded cluster, or of the one whose backup is loaded. */
+function identity(): Identity {
+  const copy = loadedCopy();
+  return copy === undefined
+    ? { token: TOKEN, ca: dataText('server-ca.crt') }
+    : { token: copy.password, ca: copy.serverCa };
+}
+
+/** A token may hold what YAML reads as something else. */
+const inYaml = (token: string): string => (/^[A-Za-z][A-Za-z0-9._-]*$/.test(token) ? token : JSON.stringify(token));
 
 function serverConfig(host: HostPlan, dataDir: string): string {
   const how = host.name === 'node-1' ? 'cluster-init: true' : 'server: https://10.77.0.11:6443';
   const moved = dataDir === '/var/lib/rancher/k3s' ? '' : `data-dir: ${dataDir}\n`;
-  return `token: ${TOKEN}\n${how}\n${moved}tls-san:\n  - k3s.lab.internal\nwrite-kubeconfig-mode: "0600"\ndisable:\n  - coredns\n  - traefik\n  - metrics-server\n  - local-storage\n  - servicelb\n`;
+  return `token: ${inYaml(identity().token)}\n${how}\n${moved}tls-san:\n  - k3s.lab.internal\nwrite-kubeconfig-mode: "0600"\ndisable:\n  - coredns\n  - traefik\n  - metrics-server\n  - local-storage\n  - servicelb\n`;
 }
 
 function labConfig(host: HostPlan): string {
@@ -107,7 +113,8 @@ function systemFiles(files: Files, host: HostPlan): void {
   files.symlink('usr/bin', '/bin');
   files.symlink('usr/sbin', '/sbin');
   for (const name of PROGRAMS.keys()) {
-    if (!['k3s', 'kubectl', 'crictl', 'etcdctl', '['].includes(name)) files.write(`/usr/bin/${name}`, '', 0o755);
+    if (!['k3s', 'k3s-killall.sh', 'kubectl', 'crictl', 'etcdctl', '['].includes(name))
+      files.write(`/usr/bin/${name}`, '', 0o755);
   }
   for (const name of SHELL_TOOLS) files.write(`/usr/bin/${name}`, '', 0o755);
   const id = `0123456789abcdef0123456789abcde${host.name.at(-1)}`;
@@ -119,7 +126,8 @@ function systemFiles(files: Files, host: HostPlan): void {
   );
   files.write('/etc/passwd', 'root:x:0:0:root:/root:/bin/bash\nops:x:1000:1000::/home/ops:/bin/bash\n');
   files.write('/dev/null', '', 0o666);
-  for (const path of ['/proc/uptime', '/proc/mounts']) files.write(path, '', 0o444);
+  files.mkdir('/proc/self', { parents: true });
+  for (const path of ['/proc/uptime', '/proc/mounts', '/proc/self/mounts']) files.write(path, '', 0o444);
 }
 
 function installK3s(files: Files, host: HostPlan): void {
@@ -136,7 +144,7 @@ function installK3s(files: Files, host: HostPlan): void {
 
 function configure(files: Files, host: HostPlan, dataDir: string): void {
   files.mkdir('/etc/rancher/k3s/config.yaml.d', { parents: true });
-  const agent = `token: ${TOKEN}\nserver: https://10.77.0.11:6443\n${dataDir === '/var/lib/rancher/k3s' ? '' : `data-dir: ${dataDir}\n`}`;
+  const agent = `token: ${inYaml(identity().token)}\nserver: https://10.77.0.11:6443\n${dataDir === '/var/lib/rancher/k3s' ? '' : `data-dir: ${dataDir}\n`}`;
   files.write('/etc/rancher/k3s/config.yaml', host.role === 'server' ? serverConfig(host, dataDir) : agent, 0o600);
   files.write('/etc/rancher/k3s/config.yaml.d/lab.yaml', labConfig(host));
   if (host.role === 'server') files.write('/etc/rancher/k3s/k3s.yaml', secretFile('k3s.yaml'), 0o600);
@@ -148,12 +156,12 @@ function serverFiles(files: Files, host: HostPlan, dataDir: string): void {
   for (const folder of ['cred', 'db/snapshots', 'tls/etcd', 'tls/kube-controller-manager', 'etc'])
     files.mkdir(`${server}/${folder}`, { parents: true, mode: 0o700 });
   for (const folder of ['', '/cred', '/db', '/db/snapshots', '/tls', '/etc']) files.chmod(`${server}${folder}`, 0o700);
-  const ca = dataText('server-ca.crt');
-  const full = `K10${createHash('sha256').update(ca).digest('hex')}::server:${TOKEN}\n`;
+  const { token, ca } = identity();
+  const full = `K10${createHash('sha256').update(ca).digest('hex')}::server:${token}\n`;
   files.write(`${server}/token`, full, 0o600);
   files.symlink(`${server}/token`, `${server}/node-token`);
   files.symlink(`${server}/token`, `${server}/agent-token`);
-  files.write(`${server}/cred/passwd`, `${TOKEN},node,node,k3s:agent\n${TOKEN},server,server,k3s:server\n`, 0o600);
+  files.write(`${server}/cred/passwd`, `${token},node,node,k3s:agent\n${token},server,server,k3s:server\n`, 0o600);
   files.write(`${server}/cred/ipsec.psk`, secretFile('ipsec'), 0o600);
   files.write(`${server}/cred/admin.kubeconfig`, secretFile('admin'), 0o600);
   files.write(`${server}/tls/server-ca.crt`, ca);
@@ -170,7 +178,8 @@ function serverFiles(files: Files, host: HostPlan, dataDir: string): void {
     files.write(`${server}/tls/${name}.crt`, secretFile(`${name}.crt`));
     files.write(`${server}/tls/${name}.key`, secretFile(`${name}.key`), 0o600);
   }
-  if (host.name !== 'node-1') return;
+  // A copy stands alone: the recorded snapshots are of another cluster.
+  if (host.name !== 'node-1' || loadedCopy() !== undefined) return;
   const snapshots = `${server}/db/snapshots`;
   files.write(`${snapshots}/on-demand-node-1-1795342572`, snapshot('s3'), 0o600);
   files.touch(`${snapshots}/on-demand-node-1-1795342572`, 1_795_342_572_000);
@@ -191,7 +200,7 @@ export function makeDisk(host: HostPlan, now: () => number, faults: ReadonlySet<
   configure(files, host, dataDir);
   if (host.role === 'server') serverFiles(files, host, dataDir);
   files.mkdir(`${dataDir}/agent/etc`, { parents: true });
-  files.write(`${dataDir}/agent/server-ca.crt`, dataText('server-ca.crt'), 0o600);
+  files.write(`${dataDir}/agent/server-ca.crt`, identity().ca, 0o600);
   if (host.role === 'agent') {
     files.write(
       `${dataDir}/agent/etc/k3s-agent-load-balancer.json`,

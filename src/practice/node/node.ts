@@ -4,6 +4,7 @@ import { readOptions } from '../k3s/options.js';
 import type { K3sEvent, K3sPorts } from '../k3s/ports.js';
 import { PROGRAMS } from '../programs/index.js';
 import type { Output, Run } from '../programs/run.js';
+import { writeMounts } from './containers.js';
 import { execute } from './exec.js';
 import { Fabric, nextRandom } from './fabric.js';
 import { Files } from './files.js';
@@ -331,6 +332,7 @@ export class PracticeNode {
   /** The power goes: every process is gone at once. */
   powerOff(): void {
     this.state.power = 'off';
+    this.state.containers = [];
     for (const proc of [...this.state.procs.values()]) {
       if (proc.k3s === undefined) this.kill(proc.pid, 'KILL');
       else this.#vanish(proc);
@@ -358,6 +360,7 @@ export class PracticeNode {
     state.bootId = this.hex(32);
     state.bootedAt = this.now();
     const files = this.files();
+    writeMounts(this);
     for (const name of files.isDirectory('/run') ? files.list('/run') : [])
       files.remove(`/run/${name}`, { recursive: true });
     this.systemd.boot();

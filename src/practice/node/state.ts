@@ -86,6 +86,20 @@ export interface Unit {
   again?: boolean;
 }
 
+/** A container that runs, with the shim that holds it. */
+export interface Container {
+  /** `namespace/name` of its pod. */
+  readonly pod: string;
+  readonly name: string;
+  readonly id: string;
+  /** Of its shim. */
+  readonly pid: number;
+  /** Of its pod. */
+  readonly uid: string;
+  /** The kubelet does not get rid of it. */
+  readonly stuck: boolean;
+}
+
 /** What can be said about a machine besides its files. */
 export interface NodeState {
   readonly name: string;
@@ -114,6 +128,9 @@ export interface NodeState {
   killResets: number;
   /** K3s here is the recorded v1.32.1 by name; it behaves as the one model does. */
   olderK3s: boolean;
+  containers: Container[];
+  /** Addresses besides its own, with their prefix length. */
+  readonly further: readonly string[];
   /** Users who may log in besides root. */
   readonly users: string[];
 }

@@ -6,6 +6,7 @@ import { FILE_TOOLS } from './file-tools.js';
 import { HOST_TOOLS } from './host-tools.js';
 import { journalctl } from './journalctl.js';
 import { asLink, k3s } from './k3s.js';
+import { ip, killall } from './killall.js';
 import { LISTING_TOOLS } from './listing-tools.js';
 import { PROCESS_TOOLS } from './process-tools.js';
 import type { Program } from './run.js';
@@ -27,6 +28,8 @@ export const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ['k3s', k3s],
   ['kubectl', asLink('kubectl')],
   ['crictl', asLink('crictl')],
+  ['k3s-killall.sh', killall],
+  ['ip', ip],
   ['curl', curl],
   ['etcdctl', etcdctl],
   ['sudo', sudo],

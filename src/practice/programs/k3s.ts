@@ -2,6 +2,7 @@ import { dataText } from '../data.js';
 import { OLDER_VERSION_TEXT, VERSION_TEXT } from '../k3s/model.js';
 import { readOptions } from '../k3s/options.js';
 import { shortTime } from '../k3s/speak.js';
+import { followApi } from '../node/containers.js';
 import type { PracticeNode } from '../node/node.js';
 import { kubectl } from './kubectl.js';
 import { type Program, parseOptions, type Run } from './run.js';
@@ -142,15 +143,35 @@ async function crictl(node: PracticeNode, run: Run): Promise<number> {
     return 0;
   }
   if (verb === 'ps' || verb === 'pods') {
-    await run.output.out(
-      json
-        ? `${JSON.stringify({ [verb === 'ps' ? 'containers' : 'items']: [] }, null, 2)}\n`
-        : 'CONTAINER IMAGE CREATED STATE NAME ATTEMPT POD ID POD NAMESPACE\n',
-    );
+    for (const lineage of node.etcd.leading()) followApi(node, lineage);
+    await run.output.out(json ? containersJson(node, verb) : containersTable(node));
     return 0;
   }
   await run.output.err(`No help topic for '${verb ?? ''}'\n`);
   return 3;
+}
+
+/** With the kubelet's labels, by which a container's pod is known. */
+function containersJson(node: PracticeNode, verb: 'ps' | 'pods'): string {
+  const rows = node.state.containers.map(({ id, name, pod }) => {
+    const [namespace = '', podName = ''] = pod.split('/');
+    const labels = {
+      'io.kubernetes.container.name': name,
+      'io.kubernetes.pod.name': podName,
+      'io.kubernetes.pod.namespace': namespace,
+    };
+    return { id, metadata: { attempt: 0, name }, state: 'CONTAINER_RUNNING', labels };
+  });
+  return `${JSON.stringify({ [verb === 'ps' ? 'containers' : 'items']: rows }, null, 2)}\n`;
+}
+
+/** The columns of `m-pods/01-before-stop-crictl-node-1`. */
+function containersTable(node: PracticeNode): string {
+  const rows = node.state.containers.map(({ id, name, pod }) => {
+    const [namespace = '', podName = ''] = pod.split('/');
+    return `${id.slice(0, 13)} 07574483d8fb6 2 hours ago Running ${name} 0 ${id.slice(-13)} ${podName} ${namespace}\n`;
+  });
+  return `CONTAINER IMAGE CREATED STATE NAME ATTEMPT POD ID POD NAMESPACE\n${rows.join('')}`;
 }
 
 /** `k3s certificate check`: the recorded lines (`a-healthy`), all on standard error, with this host's name and the time of the cluster. */

@@ -285,7 +285,15 @@ export function podObject(node: PracticeNode, lineage: Lineage, namespace: strin
   const pod = lineage.pods.find((one) => one.namespace === namespace && one.name === name);
   const age = pod === undefined ? 0 : (node.now() - pod.created) * node.time.world.speed;
   const phase =
-    pod?.runs !== true ? 'Pending' : age >= POD_MS ? 'Succeeded' : age >= POD_MS / 2 ? 'Running' : 'Pending';
+    pod?.runs !== true
+      ? 'Pending'
+      : pod.keeps === true
+        ? 'Running'
+        : age >= POD_MS
+          ? 'Succeeded'
+          : age >= POD_MS / 2
+            ? 'Running'
+            : 'Pending';
   return {
     apiVersion: 'v1',
     kind: 'Pod',

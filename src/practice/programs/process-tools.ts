@@ -79,6 +79,15 @@ const ps: Program = async (node, run) => {
       comm: proc.k3s === undefined ? (proc.args.split(/[ /]/)[0] ?? '') : 'k3s-server',
       since: proc.k3s?.startedAt ?? node.now(),
     })),
+    // As of `m-pods/02-k3s-stopped-processes`, but from K3s' own directory, where an installed one has them.
+    ...node.state.containers.map(({ id, pid }) => ({
+      pid,
+      ppid: 1,
+      user: 'root',
+      args: `/var/lib/rancher/k3s/data/4f4b0a1e/bin/containerd-shim-runc-v2 -namespace k8s.io -id ${id} -address /run/k3s/containerd/containerd.sock`,
+      comm: 'containerd-shim',
+      since: node.state.bootedAt,
+    })),
   ].filter((row) => wanted === undefined || wanted.includes(row.pid));
   const bare = columns.every((column) => column.includes('='));
   if (!bare && !options.has('no-headers'))
