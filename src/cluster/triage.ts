@@ -83,6 +83,14 @@ function stateOf(servers: Servers): Found {
 
 const list = (names: readonly string[]): string => names.join(', ');
 
+/** What is wrong with the data of servers, each problem once. */
+function byProblem(servers: Servers, names: readonly string[]): string {
+  const problems = Map.groupBy(names, (name) =>
+    (servers.of(name).data?.content?.problem ?? 'damaged').replace(/\.$/, ''),
+  );
+  return [...problems].map(([problem, whose]) => `${list(whose)}: ${problem}`).join('; ');
+}
+
 function notEtcd({ foreign, of }: Servers): Found | undefined {
   if (foreign.length === 0) return undefined;
   const store = of(foreign[0] ?? '').data?.datastore === 'sqlite' ? 'SQLite' : 'an external datastore';
@@ -187,7 +195,7 @@ function withoutQuorum(servers: Servers): Found {
       recommends: 'full-restore',
       evidence: [
         damaged.length > 0
-          ? `no server that answers has sound data: ${damaged.map((name) => `${name}: ${servers.of(name).data?.content?.problem ?? 'damaged'}`).join('; ')}`
+          ? `no server that answers has sound data: ${byProblem(servers, damaged)}`
           : 'no server that answers can start its etcd',
       ],
     };

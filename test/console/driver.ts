@@ -221,8 +221,12 @@ export async function beginFullRestore(person: Person): Promise<void> {
  * and there is none.
  */
 export async function passGate(person: Person, read: (screen: string) => void = () => {}): Promise<string> {
-  await person.waitFor('GATE WAITS');
-  await person.pressUntil('enter', () => person.sees(/(CHANGE|DESTRUCTIVE) · /) || person.sees('RECOVERED'));
+  const shown = (): boolean => person.sees(/(CHANGE|DESTRUCTIVE) · /) || person.sees('RECOVERED');
+  // Just after the one before, the header still says that a gate waits: then enter finds none, and the next one may be minutes away.
+  while (!shown()) {
+    await person.waitFor(() => shown() || person.sees('GATE WAITS'), 300);
+    if (!shown()) await person.pressUntil('enter', () => shown() || !person.sees('GATE WAITS'));
+  }
   if (person.sees('RECOVERED')) return '';
   await person.waitFor(/Press y to do it|Type \S+ and enter to go on/);
   read(person.screen());
