@@ -5,7 +5,7 @@ import type { ConsoleStore } from '../src/store/store.js';
 import { initialView, PANES, reduceView, topDialog, type ViewAction, type ViewState } from '../src/store/view.js';
 import { Dialogs, dialogKeys } from './Dialogs.js';
 import { vacantText } from './dialogs/go-on.js';
-import { type DialogInput, freshDialogInput } from './dialogs/input.js';
+import { type DialogInput, freshDialogInput, gateKey } from './dialogs/input.js';
 import { Footer } from './Footer.js';
 import { Header } from './Header.js';
 import { pressName, separatePresses } from './hooks/press.js';
@@ -38,23 +38,22 @@ export function App({ store, intents }: Props): ReactNode {
   const change = useCallback((action: ViewAction) => setView(reduceView(getView(), action)), [getView, setView]);
   const dialog = state.secretQuestion === undefined ? topDialog(view) : SECRET;
   const kind = dialog?.kind;
+  const { attention } = state;
+  const gate = attention.kind === 'gate' ? attention.open : undefined;
+  const shownGate = gateKey(gate);
 
   // What is typed belongs to one dialog: another one on top begins empty, and counts its dead time from when it is seen.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new kind of dialog or another question is what starts it anew
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new kind of dialog, another question or another gate is what starts it anew
   useEffect(() => {
     const initial = dialog?.kind === 'words' || dialog?.kind === 'lookup' ? dialog.initial : undefined;
-    setInput({ ...freshDialogInput(Date.now()), text: initial ?? '' });
-  }, [kind, state.secretQuestion?.id, view.dialogs.length, setInput]);
+    setInput({ ...freshDialogInput(Date.now(), gate), text: initial ?? '' });
+  }, [kind, state.secretQuestion?.id, view.dialogs.length, shownGate, setInput]);
 
-  const attention = state.attention;
-  const gateOpen = attention.kind === 'gate' && attention.open !== undefined;
   // A gate that is gone (confirmed, or overtaken by a failure) takes its dialog with it.
   useEffect(() => {
     if (attention.kind !== 'gate') change({ do: 'close-kind', kind: 'gate' });
     if (attention.kind !== 'trouble') change({ do: 'close-kind', kind: 'trouble' });
   }, [attention.kind, change]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a gate opened anew starts anew
-  useEffect(() => setInput(freshDialogInput(Date.now())), [gateOpen, setInput]);
   const resumed = state.resumed;
   useEffect(() => {
     if (resumed !== undefined) change({ do: 'notice', text: resumed });

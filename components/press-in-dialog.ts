@@ -4,6 +4,7 @@ import type { WordsPurpose } from '../src/store/view.js';
 import { choiceOptions } from './dialogs/choose.js';
 import { escalationText } from './dialogs/escalation.js';
 import { pressAtGate, refusedPaste } from './dialogs/gate-input.js';
+import { gateKey } from './dialogs/input.js';
 import { openStep } from './dialogs/line.js';
 import { paletteItems } from './dialogs/palette.js';
 import { troubleChoices } from './dialogs/trouble.js';
@@ -115,7 +116,8 @@ function pressGate(name: string, tools: PressTools): void {
   // What is shown of a record cannot be answered.
   if (state.mode === 'REPLAY' && !LOOKING.has(name)) return;
   const { attention } = state;
-  const gate = attention.kind === 'gate' && !attention.checking ? attention.open : undefined;
+  const open = attention.kind === 'gate' && !attention.checking ? attention.open : undefined;
+  const gate = gateKey(open) === input.drawn ? open : undefined;
   const { input: next, act } =
     tools.pasted === true ? refusedPaste(input.gate) : pressAtGate(input.gate, name, gate, Date.now());
   setInput({ ...input, gate: next });
@@ -133,16 +135,6 @@ function pressGate(name: string, tools: PressTools): void {
   }
   if (act === 'confirm' && gate !== undefined) {
     void intents.confirmGate(gate.typed === undefined ? undefined : next.typed).then((answer) => {
-      if (answer === 'changed')
-        setInput({
-          ...input,
-          gate: {
-            ...next,
-            typed: '',
-            shownAt: Date.now(),
-            remark: 'Something changed since you read it. Read it again.',
-          },
-        });
       if (answer === 'refused' || answer === 'confirmed') change({ do: 'close-kind', kind: 'gate' });
     });
   }

@@ -10,11 +10,14 @@ export function useConsole(store: ConsoleStore): ConsoleState {
   useEffect(() => {
     let timer: NodeJS.Timeout | undefined;
     const take = (): void => {
+      clearTimeout(timer);
       timer = undefined;
       setState(store.getState());
     };
-    const unsubscribe = store.subscribe(() => {
-      timer ??= setTimeout(take, 1000 / REDRAWS);
+    const unsubscribe = store.subscribe((now, before) => {
+      // What a person is asked never stands there after it was answered: it changes seldom, and is drawn at once.
+      if (now.attention !== before.attention) take();
+      else timer ??= setTimeout(take, 1000 / REDRAWS);
     });
     take();
     return () => {
