@@ -32,7 +32,7 @@ afterEach(async () => {
 /** A folder that is removed at the end of the test. */
 export function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'blackstart-console-'));
-  if (process.env.KEEP === undefined) ends.push(() => rmSync(path, { recursive: true, force: true }));
+  ends.push(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 
