@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { EXIT, ProblemError } from '../base/problem.js';
 import { minute } from '../incident/times.js';
 import type { FaultName } from '../practice/faults.js';
-import { COPY } from '../practice/loaded.js';
+import { COPY } from '../practice/read-copy.js';
 import { liveObjects, type NamedToken, type Proof, tokenHash } from '../snapshot/index.js';
 
 /** A drill on a copy of a real backup: what is handed to the practice cluster, and what is different there. */

@@ -3,7 +3,8 @@ import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createPracticeCluster } from './cluster.js';
 import { FAULTS, type FaultName, faultNamed } from './faults.js';
-import { load, readLoaded } from './loaded.js';
+import { load } from './loaded.js';
+import { readLoaded } from './read-copy.js';
 import { serve } from './serve.js';
 
 /** `node main.js --dir DIR [--seed N] [--speed X] [--fault F]... [--rehearsal] [--load DIR] [--idle-minutes 10]`: one JSON line when ready, then silence. */
