@@ -1,17 +1,8 @@
-import { render } from 'ink-testing-library';
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import { App } from '../../components/App.js';
+import { describe, expect, test, vi } from 'vitest';
 import type { Attention, GateView } from '../../src/incident/attention.js';
-import type { Intents } from '../../src/incident/intents.js';
-import { createConsoleStore } from '../../src/store/store.js';
-import { threeHosts } from '../support/fake-world.js';
+import { openApp, until } from './app-rig.js';
 
 /** A gate on the screen of the whole console, and keys at it. */
-
-const ends: (() => void)[] = [];
-afterEach(() => {
-  for (const end of ends.splice(0)) end();
-});
 
 const gate = (id: string, title: string): GateView => ({
   id,
@@ -30,50 +21,42 @@ const gate = (id: string, title: string): GateView => ({
   changed: [],
 });
 
-const until = async (condition: () => boolean): Promise<void> => {
-  for (let round = 0; !condition(); round++) {
-    if (round > 500) throw new Error('it did not come true');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-};
-
 function open() {
-  const store = createConsoleStore(threeHosts, 'LIVE', 0);
+  const confirmGate = vi.fn(async () => 'confirmed' as const);
+  const { store, sees, press } = openApp({
+    openGate: async () => undefined,
+    confirmGate,
+    cancelGate: () => undefined,
+  });
   const shown = (view: GateView): void =>
     store.setState({ attention: { kind: 'gate', gate: view.id, open: view, checking: false } satisfies Attention });
-  const confirmGate = vi.fn(async () => 'confirmed' as const);
-  const intents = { openGate: async () => undefined, confirmGate, cancelGate: () => undefined } as unknown as Intents;
-  const app = render(<App store={store} intents={intents} />);
-  ends.push(app.unmount);
-  const sees = (what: string): boolean => app.lastFrame()?.includes(what) === true;
   /** Types until it stands there: what is typed in the first half second is refused. */
-  const type = async (): Promise<void> => {
-    await until(() => {
-      if (!sees('a▌')) app.stdin.write('a');
+  const type = (): Promise<void> =>
+    until(() => {
+      if (!sees('a▌')) press('a');
       return sees('a▌');
     });
-  };
-  return { app, shown, confirmGate, sees, type };
+  return { shown, confirmGate, sees, press, type };
 }
 
 describe('another gate in the place of the one that was read', () => {
   test('begins empty and counts its dead time anew, although the same name opens it', async () => {
-    const { app, shown, confirmGate, sees, type } = open();
+    const { shown, confirmGate, sees, press, type } = open();
     shown(gate('one', 'The first one'));
-    app.stdin.write('\r');
+    press('\r');
     await until(() => sees('The first one'));
     await type();
     shown(gate('two', 'The second one'));
     // In the very moment it is known, and once it is drawn.
-    app.stdin.write('\r');
+    press('\r');
     await until(() => sees('The second one'));
-    app.stdin.write('\r');
+    press('\r');
     await until(() => sees('Too soon'));
     expect(confirmGate).not.toHaveBeenCalled();
     expect(sees('a▌')).toBe(false);
     await type();
     await until(() => {
-      app.stdin.write('\r');
+      press('\r');
       return confirmGate.mock.calls.length > 0;
     });
   });
