@@ -4,6 +4,7 @@ import { type ChecklistSeen, itemStatuses } from '../../scenarios/pre-restore.js
 import { quorumLoss } from '../../scenarios/quorum-loss.js';
 import { restoreElsewhere } from '../../scenarios/restore-elsewhere.js';
 import { singleNode } from '../../scenarios/single-node.js';
+import { startAgain } from '../../scenarios/start-again.js';
 import { suggestPrimary } from '../../scenarios/steps/fitness.js';
 import { assess, type Backup } from '../backups/index.js';
 import { against, loses } from '../cluster/fits.js';
@@ -23,7 +24,7 @@ import type {
 /** Turns what the rooms know into what the screen draws. Pure. */
 
 export const scenarios: ReadonlyMap<string, Scenario> = new Map(
-  [singleNode, quorumLoss, fullRestore, restoreElsewhere].map((scenario) => [scenario.id, scenario]),
+  [startAgain, singleNode, quorumLoss, fullRestore, restoreElsewhere].map((scenario) => [scenario.id, scenario]),
 );
 
 export { suggestPrimary };

@@ -19,7 +19,7 @@ export type ClusterState =
   | 'not-etcd'
   | 'looking';
 
-export type ScenarioId = 'single-node' | 'quorum-loss' | 'full-restore';
+export type ScenarioId = 'start' | 'single-node' | 'quorum-loss' | 'full-restore';
 
 export interface Triage {
   readonly state: ClusterState;
@@ -145,7 +145,7 @@ function quorumHolds(servers: Servers): Found | undefined {
 }
 
 function withoutQuorum(servers: Servers): Found {
-  const { all, reachable, shut, sound, unread, damaged, looping, resetOnly, needed, stopped } = servers;
+  const { reachable, shut, sound, unread, damaged, looping, resetOnly, needed, stopped } = servers;
   // What keeps us out says nothing of the cluster: recommending on it would be guessing.
   if (reachable.length === 0 || shut.length > 0) {
     const why = shut.map((name) => servers.of(name).problem?.what ?? name);
@@ -169,14 +169,19 @@ function withoutQuorum(servers: Servers): Found {
         'Find out who began it before anything else: a run of this console can be resumed or taken over, a reset by hand has to be told. Full restore and Quorum loss can both begin from here.',
     };
   }
-  const whole = sound.filter((name) => stopped.includes(name));
+  // Data that nobody has read yet is not known to be bad, and starting it breaks nothing: K3s itself would refuse it.
+  const whole = [...sound, ...unread].filter((name) => stopped.includes(name));
+  const read = whole.filter((name) => sound.includes(name));
+  const unsure = whole.filter((name) => !sound.includes(name));
   if (whole.length >= needed) {
     return {
       state: 'stopped',
+      recommends: 'start',
       evidence: [
-        `K3s is stopped on ${list(stopped)}, and the data of ${list(whole)} is sound: together they are a quorum`,
+        ...(read.length > 0 ? [`the data of ${list(read)} is sound`] : []),
+        ...(unsure.length > 0 ? [`${list(unsure)} has etcd data that nobody has read yet`] : []),
+        `K3s is only stopped on ${list(whole)}: together they are a quorum`,
       ],
-      advice: `Start K3s there (systemctl start --no-block k3s), ${whole.length === all.length ? 'all of them' : 'these'}: nothing has to be reset and nothing is lost.`,
     };
   }
   const maybe = [...sound, ...unread.filter((name) => !looping.includes(name))];
