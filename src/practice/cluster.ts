@@ -8,7 +8,7 @@ import { checkSnapshot, tokenHash } from './k3s/image.js';
 import { newState } from './k3s/model.js';
 import { readOptions } from './k3s/options.js';
 import type { K3sState, Lineage } from './k3s/ports.js';
-import { writeDataDir } from './node/fabric.js';
+import { goneNode, writeDataDir } from './node/fabric.js';
 import { HOSTS, type HostPlan, makeDisk, TOKEN } from './node/layout.js';
 import { PracticeNode } from './node/node.js';
 import { Replay } from './node/replay.js';
@@ -32,6 +32,9 @@ const MEMBERS = [
   ['node-3', '10.77.0.13', 'node-3-10bd7f5c'],
 ] as const;
 const JOINED_IDS = ['24308fb88dd84fe7', 'dce92fdd5f0e990b'];
+
+/** An agent that was scrapped long ago; nobody deleted its Node. */
+const GONE_NODE = { name: 'node-9', ip: '10.77.0.19', role: 'agent', seen: 0, created: 0, annotations: {} } as const;
 
 /** Two of three servers are gone. */
 const LOST_QUORUM: readonly FaultName[] = ['lost-quorum', 'damaged-survivor', 'survivor-behind', 'peer-returns'];
@@ -78,10 +81,12 @@ export class PracticeCluster {
       seq: 0,
       random: options.seed ?? 1,
       speed: options.speed ?? 1,
+      gone: faults.has('gone-node') ? [GONE_NODE] : [],
     };
     const now = clock.now();
     for (const host of HOSTS) world.nodes.set(host.name, hostState(host, clock, faults, dataDir));
-    world.lineages.set(BEFORE, lineageBefore(now));
+    const before = lineageBefore(now);
+    world.lineages.set(BEFORE, { ...before, nodes: [...before.nodes, ...world.gone.map(goneNode)] });
     const cluster = new PracticeCluster(world, clock, faults, new Bucket(now, faults), dataDir);
     cluster.#arrange();
     cluster.time.arm();

@@ -56,6 +56,11 @@ export const FAULTS = [
     description: 'All three servers were replaced by new machines of the same names without K3s; the agents are left.',
   },
   {
+    name: 'gone-node',
+    description:
+      'The cluster and its backups know a Node node-9 whose machine was scrapped: it goes with other faults.',
+  },
+  {
     name: 'wrong-passphrase',
     description: 'The passphrase file holds another passphrase than the backups were made with.',
   },
