@@ -1,5 +1,6 @@
 import type { Cluster } from '../incident/cluster.js';
 import type { HostFacts } from '../incident/facts.js';
+import { ailments } from '../k3s/ailment.js';
 import { oddities } from './odd.js';
 import { clustersSeen, type Servers, sortServers } from './servers.js';
 
@@ -116,9 +117,16 @@ function noSpace({ noSpace: full, healthy, needed }: Servers): Found | undefined
 }
 
 function quorumHolds(servers: Servers): Found | undefined {
-  const { all, healthy, needed, voters } = servers;
+  const { all, healthy, needed, voters, of } = servers;
   const expected =
     voters < all.length ? [`the cluster counts ${voters} voters, the inventory ${all.length} servers`] : [];
+  const refused = healthy.filter((name) => ailments(of(name)).some((one) => one.id === 'node-password'));
+  if (healthy.length === all.length && refused.length > 0)
+    return {
+      state: 'degraded',
+      recommends: 'single-node',
+      evidence: [`etcd votes on every server, but the Node of ${list(refused)} is refused`, ...expected],
+    };
   if (healthy.length === all.length) return { state: 'healthy', evidence: expected };
   if (healthy.length === 0) return undefined;
   if (healthy.length < needed) {
@@ -261,6 +269,7 @@ function hostsThemselves({ reachable, of }: Servers, now: number): string[] {
         : [
             `the serving certificate of ${name} ${days < 0 ? 'has expired' : `expires in ${days} days`}: a restart of K3s renews it`,
           ]),
+      ...ailments(of(name)).map((one) => `${name}: ${one.what}. Remedy: ${one.remedy}`),
       ...(Math.abs(clockOffsetMs ?? 0) > SKEWED_MS
         ? [`the clock of ${name} is ${((clockOffsetMs ?? 0) / 1000).toFixed(1)} s off this machine’s`]
         : []),

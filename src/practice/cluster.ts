@@ -39,7 +39,7 @@ const GONE_NODE = { name: 'node-9', ip: '10.77.0.19', role: 'agent', seen: 0, cr
 /** Two of three servers are gone. */
 const LOST_QUORUM: readonly FaultName[] = ['lost-quorum', 'damaged-survivor', 'survivor-behind', 'peer-returns'];
 /** node-3 has no database, and its member is still listed. */
-const WIPED: readonly FaultName[] = ['wiped-member', 'stale-learner'];
+const WIPED: readonly FaultName[] = ['wiped-member', 'stale-learner', 'wrong-server'];
 /** Faults of a cluster whose data was sound before them; without any of these every database is damaged. */
 const SOUND: readonly FaultName[] = [
   'healthy',
@@ -49,6 +49,9 @@ const SOUND: readonly FaultName[] = [
   'damaged-member',
   'wiped-member',
   'stale-learner',
+  'wrong-server',
+  'newer-files',
+  'rejected-password',
   'fresh-host',
   ...LOST_QUORUM,
 ];
@@ -178,6 +181,7 @@ export class PracticeCluster {
       const image = damaged ? lineage.image.slice(0, 1_000_100) : lineage.image;
       if (WIPED.some((fault) => faults.has(fault)) && name === 'node-3') {
         if (member !== undefined) member.learner = faults.has('stale-learner');
+        if (faults.has('wrong-server')) this.#namesGoneServer(node);
         continue;
       }
       if (faults.has('survivor-behind') && name === 'node-1') {
@@ -199,6 +203,19 @@ export class PracticeCluster {
     this.#disturb();
   }
 
+  /** Its own data and member are gone, and whom it would join was scrapped. */
+  #namesGoneServer(node: PracticeNode): void {
+    const lineage = node.etcd.lineage(BEFORE);
+    lineage.members = lineage.members.filter((one) => one.ip !== node.state.ip);
+    lineage.nodes = lineage.nodes.filter((one) => one.name !== node.state.name);
+    const file = '/etc/rancher/k3s/config.yaml';
+    const config = node
+      .files()
+      .text(file)
+      .replace(/^server: .*$/m, 'server: https://10.77.0.99:6443');
+    node.files().write(file, config, 0o600);
+  }
+
   #earlierAttempt(): void {
     if (!this.faults.has('earlier-attempt')) return;
     const files = this.node('node-1').files();
@@ -217,9 +234,16 @@ export class PracticeCluster {
       (faults.has('two-survivors') && host.role === 'server');
     const dying =
       host.name === 'node-3'
-        ? faults.has('damaged-member') || WIPED.some((fault) => faults.has(fault))
+        ? ['damaged-member', 'newer-files', ...WIPED].some((fault) => faults.has(fault as FaultName))
         : host.name === 'node-1' && (faults.has('damaged-survivor') || faults.has('survivor-behind'));
     if (stopped) return;
+    if (faults.has('rejected-password') && host.name === 'node-3') {
+      const node = this.node(host.name);
+      node.files().write('/etc/rancher/node/password', 'of-another-machine\n', 0o600);
+      const unit = node.systemd.unit('k3s');
+      if (unit !== undefined) node.systemd.start(unit);
+      return;
+    }
     if (!dying) {
       this.#runSteadily(host);
       return;
@@ -227,6 +251,10 @@ export class PracticeCluster {
     const node = this.node(host.name);
     const unit = node.systemd.unit('k3s');
     if (unit === undefined) return;
+    if (faults.has('newer-files'))
+      node
+        .files()
+        .write(`${this.dataDir}/server/cred/passwd`, 'old,node,node,k3s:agent\nold,server,server,k3s:server\n', 0o600);
     node.systemd.start(unit);
     unit.restarts = faults.has('survivor-behind') ? 1 : 37;
   }

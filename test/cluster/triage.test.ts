@@ -210,6 +210,15 @@ describe('what is said', () => {
     expect(seen.evidence.join('\n')).toContain('m-1 has 200 MB of disk left');
   });
 
+  test('a cause that can be put right is named with its remedy, a Node that is refused is a failure', () => {
+    const newer = '/var/lib/rancher/k3s/server/cred/passwd newer than datastore and could cause a cluster outage.';
+    const seen = see(well(), { ...looping, lastFatal: newer }, well());
+    expect(seen.evidence.join('\n')).toMatch(/m-2: \/var\/lib\S+passwd is newer .* Remedy: move it aside and start/);
+    const refused = see(well(), well(), { ...well(), lastFatal: 'Node password rejected, duplicate hostname' });
+    expect(refused).toMatchObject({ state: 'degraded', recommends: 'single-node' });
+    expect(refused.evidence.join('\n')).toContain('m-3: the cluster keeps another password for its Node');
+  });
+
   test('what a restore would lose, in time', () => {
     const now = Date.parse('2026-11-22T03:14:00Z');
     expect(loses('full-restore', Date.parse('2026-11-22T02:00:00Z'), now)).toBe(
