@@ -12,8 +12,8 @@ import { primaryStartedAt } from './start.js';
 
 export interface GoneNode {
   readonly name: string;
-  /** When it stopped being Ready, ISO 8601; empty where nobody knows. */
-  readonly since: string;
+  /** When its kubelet was last heard of, ISO 8601; empty where nobody knows. */
+  readonly heard: string;
   /** Pods that are still bound to it, `namespace/name`. */
   readonly pods: readonly string[];
 }
@@ -28,8 +28,8 @@ export function goneNodesIn(context: StepContext): readonly GoneNode[] {
   return (context.known(LIST, 'nodes', context.choices.primary) as GoneNode[] | undefined) ?? [];
 }
 
-const inWords = ({ name, since, pods }: GoneNode): string => {
-  const when = since === '' ? 'not Ready' : `not Ready since ${minute(Date.parse(since))}`;
+const inWords = ({ name, heard, pods }: GoneNode): string => {
+  const when = heard === '' ? 'not Ready' : `not Ready, last heard of ${minute(Date.parse(heard))}`;
   const first = pods.slice(0, 4).join(', ');
   const what =
     pods.length === 0
@@ -38,12 +38,13 @@ const inWords = ({ name, since, pods }: GoneNode): string => {
   return `${name}: ${when}, ${what}`;
 };
 
-/** Since when a Node is not Ready: the last change of its condition. */
-const sinceOf = (item: KubeItem | undefined): string => {
+/** The time of change is that of the restored cluster's own verdict, a minute after its start; the heartbeat is the machine's. */
+const heardOf = (item: KubeItem | undefined): string => {
   const { conditions } = (item?.raw.status ?? {}) as {
-    conditions?: { type?: string; lastTransitionTime?: string }[];
+    conditions?: { type?: string; lastHeartbeatTime?: string }[];
   };
-  return String(conditions?.find((one) => one.type === 'Ready')?.lastTransitionTime ?? '');
+  const heard = String(conditions?.find((one) => one.type === 'Ready')?.lastHeartbeatTime ?? '');
+  return Number.isNaN(Date.parse(heard)) ? '' : heard;
 };
 
 const boundTo = (pods: readonly KubeItem[], node: string): string[] =>
@@ -80,7 +81,7 @@ export const listGoneNodes: Step = {
         .filter((node) => node.ready !== 'True')
         .map(({ name }): GoneNode => {
           const item = items.find((one) => one.name === name);
-          return { name, since: sinceOf(item), pods: boundTo(pods, name) };
+          return { name, heard: heardOf(item), pods: boundTo(pods, name) };
         });
       const evidence = [
         ...gone.map(inWords),
@@ -108,12 +109,13 @@ export const deleteGoneNodes: Step = {
   gate: LIST,
   fixes: [GONE],
   when: (context) => {
+    if (context.choices.gone !== 'delete')
+      return { run: 'no', because: 'Nodes are kept where nobody chooses otherwise' };
     if (context.known(LIST, 'nodes', context.choices.primary) === undefined)
       return { run: 'not-known-yet', because: 'the Nodes are not listed yet' };
-    if (goneNodesIn(context).length === 0) return { run: 'no', because: 'every Node has a host, or is Ready' };
-    return context.choices.gone === 'delete'
-      ? { run: 'yes' }
-      : { run: 'no', because: 'they are kept, as nobody chose otherwise' };
+    return goneNodesIn(context).length === 0
+      ? { run: 'no', because: 'every Node has a host, or is Ready' }
+      : { run: 'yes' };
   },
   done: {
     ask: (context) => [look(kubectl(k3sTools(context), 'get', 'nodes', '-o', 'json'), { maxBytes: 16e6 })],

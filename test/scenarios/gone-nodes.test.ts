@@ -37,7 +37,7 @@ describe.each(RUNS)('%s', (scenario, faults, off) => {
   test('a Node without a host is named and kept where nobody chooses otherwise', async () => {
     const one = await listed(faults, scenario, off);
     const said = one.runner.state.cells['gone-nodes@node-1']?.evidence.join('; ') ?? '';
-    expect(said).toMatch(/^node-9: not Ready since .*, no pod is bound to it$/);
+    expect(said).toMatch(/^node-9: not Ready, last heard of .*, no pod is bound to it$/);
     await one.play();
     expect(one.runner.state.ended?.outcome).toBe('recovered');
     expect(deletes(one)).toEqual([]);
@@ -57,7 +57,7 @@ describe.each(RUNS)('%s', (scenario, faults, off) => {
     const gate = await one.runner.openGate();
     expect(gate).toMatchObject({ id: 'gone-nodes', typed: one.runner.state.cluster.name, effect: 'destroy' });
     expect(gate.does).toBe('deletes Node node-9 from the cluster');
-    expect(gate.losses?.join()).toContain('node-9: not Ready since');
+    expect(gate.losses?.join()).toContain('node-9: not Ready, last heard of');
     one.runner.cancelGate();
     await one.play();
     expect(one.runner.state.ended?.outcome).toBe('recovered');
@@ -76,7 +76,7 @@ describe('which Nodes are gone', () => {
   const node = (name: string, status: string) => ({
     kind: 'Node',
     metadata: { name },
-    status: { conditions: [{ type: 'Ready', status, lastTransitionTime: '2026-11-20T03:00:00Z' }] },
+    status: { conditions: [{ type: 'Ready', status, lastHeartbeatTime: '2026-11-20T03:00:00Z' }] },
   });
   const pod = (name: string, nodeName: string) => ({
     kind: 'Pod',
@@ -106,6 +106,8 @@ describe('which Nodes are gone', () => {
       gone,
     );
     if (gone?.length === 1)
-      expect(found.evidence).toEqual(['node-9: not Ready since 2026-11-20 03:00Z, 1 pod is bound to it: shop/db-0']);
+      expect(found.evidence).toEqual([
+        'node-9: not Ready, last heard of 2026-11-20 03:00Z, 1 pod is bound to it: shop/db-0',
+      ]);
   });
 });
