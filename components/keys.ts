@@ -1,6 +1,7 @@
 import type { ChoiceKey } from '../src/incident/step.js';
 import type { ConsoleState } from '../src/store/store.js';
 import { noFilter, PANES, type PaneId, topDialog, type ViewState } from '../src/store/view.js';
+import { choiceOptions } from './dialogs/choose.js';
 import { symptomsSeen } from './panes/journal.js';
 
 /** Every key of the console, as data: the footer, the help and the dispatch are made from this one table. */
@@ -24,6 +25,7 @@ export type CommandId =
   | 'primary'
   | 'target'
   | 'way'
+  | 'gone'
   | 'backups'
   | 'checklist'
   | 'hosts'
@@ -215,6 +217,15 @@ export const KEYS: readonly KeySpec[] = [
     label: 'what is done with it',
     footer: 3,
     when: (state) => asks(state, 'way') && !begun(state),
+  },
+  {
+    id: 'gone',
+    live: true,
+    keys: 'd',
+    press: ['d'],
+    label: 'Nodes without a host',
+    footer: 3,
+    when: (state) => begun(state) && !ended(state) && choiceOptions(state, 'gone').options.length > 0,
   },
   { id: 'checklist', keys: 'c', press: ['c'], label: 'checklist', footer: 5, when: (state) => !begun(state) },
   {

@@ -94,6 +94,7 @@ export function run(command: CommandId, name: string, tools: PressTools): void {
     case 'primary':
     case 'target':
     case 'way':
+    case 'gone':
       return change({ do: 'open', dialog: { kind: 'choose', key: command } });
     case 'hosts':
       return change({ do: 'open', dialog: { kind: 'hosts' } });

@@ -9,6 +9,7 @@ import { compareLoss, lossOf } from './steps/compare.js';
 import { fetchAndProve, identityCheck, provenBackup } from './steps/fetch.js';
 import { fetchFirstProgram, firstChecks, installFirst, installsFirst } from './steps/first.js';
 import { outside, outsiders, serverOptions, unaccounted, unfit } from './steps/fitness.js';
+import { askGoneNodes, deleteGoneNodes, goneNodesGate, listGoneNodes } from './steps/gone-nodes.js';
 import { agentsIn, neededK3s, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
 import { freshChecks, installsOn } from './steps/install.js';
 import { moveAside } from './steps/rejoin.js';
@@ -94,6 +95,7 @@ const gates: readonly GateSpec[] = [
       ...freshChecks(context),
     ],
   },
+  goneNodesGate,
   cleanupGate,
 ];
 
@@ -111,6 +113,7 @@ export const fullRestore: Scenario = {
       options: (context) =>
         serverOptions(context, (name) => [...outside(context, name, true), ...unfit(context, name)]),
     },
+    askGoneNodes,
   ],
   gates,
   missing: (context) => {
@@ -162,6 +165,6 @@ export const fullRestore: Scenario = {
       steps: [reset, startPrimary, verifyPrimary],
     },
     ...othersJoin({ agents: [restartAgents] }),
-    ...verifyAndTidy([verifyObjects]),
+    ...verifyAndTidy([listGoneNodes, deleteGoneNodes, verifyObjects]),
   ],
 };

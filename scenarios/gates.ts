@@ -1,5 +1,6 @@
 import type { GateSpec } from '../src/incident/step.js';
 import { provenBackup } from './steps/fetch.js';
+import { keptNodes } from './steps/gone-nodes.js';
 import { primaryName } from './steps/hosts.js';
 
 /** Gates that several scenarios share. */
@@ -10,7 +11,7 @@ export const cleanupGate: GateSpec = {
   typed: () => undefined,
   does: () => 'runs a test pod and deletes it, removes our overrides, takes a fresh snapshot',
   loses: () => 'nothing',
-  keeps: () => 'all data that was moved aside, and the safety copies',
+  keeps: (context) => `all data that was moved aside, and the safety copies${keptNodes(context)}`,
   undo: 'not needed',
 };
 

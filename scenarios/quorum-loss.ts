@@ -6,6 +6,7 @@ import { othersJoin, verifyAndTidy } from './phases.js';
 import { restartAgentsOfGoneServers } from './steps/agents.js';
 import { factCheck, KEEPS_DATA, mountCheck, roomCheck } from './steps/checks.js';
 import { outside, outsiders, serverOptions, unaccounted, unfit } from './steps/fitness.js';
+import { askGoneNodes, deleteGoneNodes, goneNodesGate, listGoneNodes } from './steps/gone-nodes.js';
 import { onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
 import { freshChecks, installsOn } from './steps/install.js';
 import { failed, yes } from './steps/judge.js';
@@ -124,6 +125,7 @@ const gates: readonly GateSpec[] = [
       ...freshChecks(context),
     ],
   },
+  goneNodesGate,
   cleanupGate,
 ];
 
@@ -152,6 +154,7 @@ export const quorumLoss: Scenario = {
           },
         ),
     },
+    askGoneNodes,
   ],
   suggests: (context) => {
     const primary = suggestSurvivor(context, (host) => fits(context, host));
@@ -204,6 +207,6 @@ export const quorumLoss: Scenario = {
       steps: [resetMembership, { ...startPrimary, title: 'Start the surviving server' }, verifyPrimary],
     },
     ...othersJoin({ joins: 'Let it join the surviving server', agents: [restartAgentsOfGoneServers] }),
-    ...verifyAndTidy(),
+    ...verifyAndTidy([listGoneNodes, deleteGoneNodes]),
   ],
 };

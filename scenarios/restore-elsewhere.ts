@@ -86,7 +86,7 @@ export const restoreElsewhere: Scenario = {
   when: 'The monthly test: another cluster’s backup on this one, which is there to be overwritten.',
   pointOfNoReturn: forgetPasswords.id,
   backup: 'restored',
-  asks: fullRestore.asks,
+  asks: fullRestore.asks.filter((one) => one.optional !== true),
   gates,
   missing: (context) => [...notForRehearsal(context), ...fullRestore.missing(context)],
   phases: [

@@ -1,6 +1,7 @@
 import { namesOf } from '../src/incident/cluster.js';
 import type { HostFacts } from '../src/incident/facts.js';
 import { type GateSpec, HERE, type Scenario, type Step, type StepContext, type When } from '../src/incident/step.js';
+import { ailments } from '../src/k3s/ailment.js';
 import { urlHost } from '../src/k3s/health.js';
 import { mountCheck } from './steps/checks.js';
 import { forgetUnits, freshSnapshot, removeOverrides } from './steps/cleanup.js';
@@ -19,6 +20,7 @@ import {
   wayOf,
 } from './steps/member.js';
 import { becomeVoter, joinUrl, moveAside, rejoin } from './steps/rejoin.js';
+import { ailmentsOf, causeCheck, forgetRefused, moveNewerAside, repairsFirst } from './steps/repair.js';
 import { saveServers } from './steps/save.js';
 import { stopServers } from './steps/stop.js';
 
@@ -29,6 +31,10 @@ import { stopServers } from './steps/stop.js';
 
 const healthy = (facts: HostFacts): boolean => facts.reachable && facts.etcd?.healthy === true;
 
+/** Its etcd may vote while its Node is refused. */
+const isWell = (facts: HostFacts): boolean =>
+  healthy(facts) && !ailments(facts).some((one) => one.id === 'node-password');
+
 const votersOf = (facts: HostFacts): number | undefined => {
   const voters = facts.members?.filter((member) => !member.learner).length ?? 0;
   return voters === 0 ? undefined : voters;
@@ -37,7 +43,7 @@ const votersOf = (facts: HostFacts): number | undefined => {
 /** The healthy server through which the cluster is asked and changed, and which the target joins. */
 function suggestHelper(context: StepContext): string | undefined {
   const fit = namesOf(context.cluster, 'server').filter(
-    (name) => name !== context.choices.target && healthy(context.facts(name)),
+    (name) => name !== context.choices.target && isWell(context.facts(name)),
   );
   const kept = fit.find((name) => name === context.choices.primary);
   return kept ?? fit.find((name) => context.facts(name).apiReady === true) ?? fit[0];
@@ -45,7 +51,7 @@ function suggestHelper(context: StepContext): string | undefined {
 
 /** The server that is not well; with several, the first that answers, since something can be done about it. */
 function suggestTarget(context: StepContext): string | undefined {
-  const sick = namesOf(context.cluster, 'server').filter((name) => !healthy(context.facts(name)));
+  const sick = namesOf(context.cluster, 'server').filter((name) => !isWell(context.facts(name)));
   if (sick.includes(context.choices.target ?? '')) return context.choices.target;
   return sick.find((name) => context.facts(name).reachable) ?? sick[0];
 }
@@ -55,8 +61,11 @@ export function suggestWay(context: StepContext, target: string): Way {
   const { reachable, service, data } = context.facts(target);
   if (!reachable) return 'remove';
   if (service === undefined) return 'install';
+  const hasData = data?.datastore === 'etcd' && data.tombstone !== true && data.content?.intact !== false;
+  // A cause that can be put right is no reason to throw a member out.
+  if (hasData && ailmentsOf(context, target).length > 0) return 'start';
   const down = service.unit.active === 'inactive' || service.unit.active === 'failed';
-  return down && !service.unit.crashLoop && data?.datastore === 'etcd' && data.tombstone !== true ? 'start' : 'rejoin';
+  return down && !service.unit.crashLoop && hasData ? 'start' : 'rejoin';
 }
 
 const target = (context: StepContext): string[] =>
@@ -66,6 +75,8 @@ const target = (context: StepContext): string[] =>
 
 /** What is wrong with a server, in a few words. */
 function seenOf(facts: HostFacts): string {
+  const [cause] = ailments(facts);
+  if (cause !== undefined) return `${cause.what}: ${cause.remedy}`;
   if (!facts.reachable) return facts.problem?.what ?? 'it does not answer';
   if (facts.service === undefined) return 'K3s is not installed';
   const { unit } = facts.service;
@@ -115,6 +126,7 @@ const gates: readonly GateSpec[] = [
     loses: () => 'nothing: the others have quorum without it',
     keeps: () => 'everything: nothing is removed or overwritten',
     undo: 'complete: lifts the hold and starts what was running',
+    checks: (context) => target(context).map(causeCheck),
   },
   {
     id: 'remove',
@@ -131,17 +143,24 @@ const gates: readonly GateSpec[] = [
         ? `server/db/etcd.pre-rejoin-${context.runId} and the safety copy of run ${context.runId}`
         : 'the data of the other servers, which is not touched',
     undo: 'none: the server becomes a member again by joining',
-    checks: (context) => (wayOf(context) === 'rejoin' ? target(context).map(mountCheck) : []),
+    checks: (context) => [
+      ...target(context).map(causeCheck),
+      ...(wayOf(context) === 'rejoin' ? target(context).map(mountCheck) : []),
+    ],
   },
   {
     id: 'join',
     title: 'Bring the server back',
-    typed: () => undefined,
-    does: (context) => DOES[wayOf(context) ?? 'remove'](targetName(context), primaryName(context)),
+    typed: (context) => (/Secret/.test(repairsFirst(context, targetName(context))) ? targetName(context) : undefined),
+    does: (context) =>
+      `${wayOf(context) === 'start' ? repairsFirst(context, targetName(context)) : ''}${DOES[wayOf(context) ?? 'remove'](targetName(context), primaryName(context))}`,
     loses: () => 'nothing',
     keeps: () => 'the data of the other servers',
     undo: 'not needed: stop K3s there, and the cluster is as it was',
-    checks: (context) => (wayOf(context) === 'install' ? target(context).map(architectureCheck) : []),
+    checks: (context) => [
+      ...target(context).map(causeCheck),
+      ...(wayOf(context) === 'install' ? target(context).map(architectureCheck) : []),
+    ],
   },
   {
     id: 'cleanup',
@@ -187,7 +206,7 @@ export const singleNode: Scenario = {
       options: (context) =>
         namesOf(context.cluster, 'server').map((name) => ({
           value: name,
-          says: healthy(context.facts(name)) ? 'healthy' : seenOf(context.facts(name)),
+          says: isWell(context.facts(name)) ? 'healthy' : seenOf(context.facts(name)),
         })),
     },
     {
@@ -234,7 +253,7 @@ export const singleNode: Scenario = {
     if (name === undefined) return ['Every server is healthy: there is nothing to repair.'];
     if (primary === undefined || primary === name || !well.includes(primary))
       return ['Choose the healthy server through which this is done.'];
-    if (well.includes(name)) return [`${name} is healthy: choose the server that failed.`];
+    if (isWell(context.facts(name))) return [`${name} is healthy: choose the server that failed.`];
     return fitsWay(context, name, wayOf(context) ?? suggestWay(context, name));
   },
   phases: [
@@ -271,6 +290,8 @@ export const singleNode: Scenario = {
       steps: [
         onlyFor(['rejoin'], moveAside, { gate: 'remove' }),
         onlyFor(['install'], installK3s),
+        onlyFor(['start'], moveNewerAside),
+        onlyFor(['start'], forgetRefused),
         startMember,
         onlyFor(['rejoin', 'install'], rejoin, { gate: 'join', title: 'Let it join the cluster' }),
         onlyFor(['rejoin', 'install'], becomeVoter),

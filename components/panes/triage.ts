@@ -40,7 +40,7 @@ export function triageLines(state: ConsoleState, width: number, cursor: number, 
   return [...options, ...choiceLines(state, width), ...open, [], ...why, ...overdue(state, width)];
 }
 
-const WORD = { primary: 'on', target: 'failed', way: 'way', snapshot: 'from' } as const;
+const WORD = { primary: 'on', target: 'failed', way: 'way', snapshot: 'from', gone: 'nodes' } as const;
 
 /** Only where nothing is on: at 03:00 it would be noise. */
 function overdue(state: ConsoleState, width: number): Line[] {
@@ -66,17 +66,19 @@ function choiceLines(state: ConsoleState, width: number): Line[] {
   const { choices } = incident;
   return [
     [],
-    ...(scenario?.asks ?? []).flatMap(({ key, press, title, label = WORD[key] }) => {
-      const value = choices[key];
-      const by = choices.suggested?.includes(key) === true ? ' (suggested)' : '';
-      return labelled(
-        label,
-        typeof value === 'string' ? `${value}${by}` : `not chosen: ${title.toLowerCase()} (${press})`,
-        width,
-        9,
-        value === undefined ? 'warn' : 'plain',
-      );
-    }),
+    ...(scenario?.asks ?? [])
+      .filter((one) => one.optional !== true)
+      .flatMap(({ key, press, title, label = WORD[key] }) => {
+        const value = choices[key];
+        const by = choices.suggested?.includes(key) === true ? ' (suggested)' : '';
+        return labelled(
+          label,
+          typeof value === 'string' ? `${value}${by}` : `not chosen: ${title.toLowerCase()} (${press})`,
+          width,
+          9,
+          value === undefined ? 'warn' : 'plain',
+        );
+      }),
     ...(scenario?.backup === 'restored'
       ? labelled(
           'from',

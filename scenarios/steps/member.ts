@@ -3,9 +3,10 @@ import { act, look, once } from '../../src/incident/command.js';
 import type { Judgement, Question, Step, StepContext } from '../../src/incident/step.js';
 import { etcdHealth, kubectl, members, showUnit } from '../../src/k3s/ask.js';
 import { healthReason, type Member, parseHttp, parseMembers, parseNodes } from '../../src/k3s/health.js';
-import { parseUnit } from '../../src/k3s/systemd.js';
+import { looksLikeCrashLoop, parseUnit } from '../../src/k3s/systemd.js';
 import { k3sTools, nodeNameOf, pathsOf } from './hosts.js';
 import { at, failed, looping, minutes, no, seconds, silence, yes } from './judge.js';
+import { staysWrong } from './rejoin.js';
 import { startedAgain } from './stop.js';
 
 /** One member of a cluster that has quorum: whether it may be taken out, taking it out, and its way back. */
@@ -156,8 +157,17 @@ export const startMember: Step = {
   gate: 'join',
   fixes: ['target', 'way'],
   when: (context) => (wayOf(context) === 'start' ? { run: 'yes' } : { run: 'no', because: 'it joins anew instead' }),
-  done: startedAgain,
-  run: (context) => [act(['systemctl', 'start', '--no-block', pathsOf(context).unit])],
+  done: {
+    ask: (context) => startedAgain.ask(context),
+    // One that dies over and over is started all the time, and counts its tries: it is started anew once the cause is gone.
+    judge: (answers, context) => {
+      const unit = parseUnit(at(answers, 0).stdout);
+      return looksLikeCrashLoop(unit)
+        ? no(`unit starts and dies (${unit.restarts} times)`)
+        : startedAgain.judge(answers, context);
+    },
+  },
+  run: (context) => [act(['systemctl', 'restart', '--no-block', pathsOf(context).unit])],
   pollMs: 1000,
   expectMs: seconds(2),
   withinMs: minutes(2),
@@ -201,7 +211,7 @@ const memberHealthy: Question = {
       [node?.ready === 'True', 'Node Ready', `Node ${node === undefined ? 'not seen' : 'not Ready'}`],
     ];
     const evidence = checks.map(([ok, good, bad]) => (ok ? good : `not yet: ${bad}`));
-    return checks.every(([ok]) => ok) ? yes(evidence) : no(...evidence);
+    return checks.every(([ok]) => ok) ? yes([...evidence, ...staysWrong(context, context.host)]) : no(...evidence);
   },
 };
 

@@ -1,11 +1,11 @@
-import { hostOf } from '../../src/incident/cluster.js';
+import { hostOf, namesOf } from '../../src/incident/cluster.js';
 import { act, look, once, putText } from '../../src/incident/command.js';
 import type { Question, Step, StepContext } from '../../src/incident/step.js';
 import { kubectl, listDirectory, members, showUnit } from '../../src/k3s/ask.js';
 import { parseHttp, parseMembers, parseNodes, serverUrl, urlHost } from '../../src/k3s/health.js';
 import { parseEntries } from '../../src/k3s/listing.js';
 import { parseUnit } from '../../src/k3s/systemd.js';
-import { k3sTools, nodeAddress, nodeNameOf, pathsOf } from './hosts.js';
+import { isIp, k3sTools, nodeAddress, nodeNameOf, pathsOf } from './hosts.js';
 import { at, failed, looping, minutes, no, seconds, silence, yes } from './judge.js';
 import { lift, startedAgain } from './stop.js';
 
@@ -64,6 +64,29 @@ export function needsOverride(context: StepContext): boolean {
   return configured === undefined || urlHost(configured.url) !== urlHost(joinUrl(context));
 }
 
+/** What a server's own configuration will join next time, where that is itself or no server at all; of a name nobody can say where it leads. */
+export function wrongServer(context: StepContext, host: string): string | undefined {
+  // While our override is in force a look at the host finds that.
+  const before = context.known('rejoin', 'configured', host);
+  const url = typeof before === 'string' ? before : context.facts(host).service?.serverUrl?.url;
+  if (url === undefined || url === '') return undefined;
+  const to = urlHost(url);
+  const api = context.cluster.api;
+  if (to === nodeAddress(context, host)) return `${url}, which is itself`;
+  const others = namesOf(context.cluster, 'server').map((name) => nodeAddress(context, name));
+  return !isIp(to) || others.includes(to) || (api !== undefined && urlHost(api) === to)
+    ? undefined
+    : `${url}, which is no server of the inventory`;
+}
+
+/** Our override goes at the end, and its own configuration is in force again. */
+export function staysWrong(context: StepContext, host: string): string[] {
+  const wrong = wrongServer(context, host);
+  return wrong === undefined
+    ? []
+    : [`its configuration names ${wrong}: set server: ${joinUrl(context)} there before it has to join again`];
+}
+
 const unitOverride = (context: StepContext): string =>
   `/etc/systemd/system/${pathsOf(context).unit}.d/zz-blackstart-server.conf`;
 
@@ -96,6 +119,7 @@ export const rejoin: Step = {
     ...lift(context),
     act(['systemctl', 'start', '--no-block', pathsOf(context).unit]),
   ],
+  remembers: (context) => ({ configured: context.facts(context.host).service?.serverUrl?.url ?? '' }),
   pollMs: 1000,
   expectMs: seconds(2),
   withinMs: minutes(2),
@@ -162,7 +186,7 @@ export const peerReady: Step = {
       const unit = parseUnit(at(answers, 0).stdout);
       const node = parseNodes(at(answers, 1).stdout)?.find((one) => one.name === nodeNameOf(context, context.host));
       return unit.active === 'active' && node?.ready === 'True'
-        ? yes(['unit active', 'Node Ready'])
+        ? yes(['unit active', 'Node Ready', ...staysWrong(context, context.host)])
         : no(
             `unit ${unit.active}`,
             `Node ${node === undefined ? 'not seen' : node.ready === 'True' ? 'Ready' : 'not Ready'}`,

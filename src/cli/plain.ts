@@ -37,6 +37,7 @@ const HELP = [
   'begin               begin the plan; gates follow',
   'plan                the plan with its progress',
   'gate                open the gate that waits; then type what it asks for',
+  'gone [keep|delete]  Nodes without a host, while the plan runs',
   'look-again | retry | wait | give-up | skip WORDS    when a decision is needed',
   'next                take the next best backup, where one is offered',
   'go-on               go on as another scenario, where that is offered',
@@ -121,6 +122,7 @@ export class PlainConsole {
       case 'primary':
       case 'target':
       case 'way':
+      case 'gone':
         return words === '' ? this.#options(word) : (intents.choose(word, words) ?? 'Chosen.');
       case 'checklist':
         return state.checklist.map((row) => `${row.status}: ${row.title} (${row.id}): ${row.evidence}`).join('\n');
@@ -282,7 +284,7 @@ export class PlainConsole {
   }
 
   /** What there is to choose from. */
-  #options(key: 'primary' | 'target' | 'way'): string {
+  #options(key: 'primary' | 'target' | 'way' | 'gone'): string {
     const { scenario, state } = this.#session.runner;
     const asked = scenario?.asks.find((one) => one.key === key);
     if (asked === undefined) return 'There is nothing to choose there.';

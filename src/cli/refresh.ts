@@ -59,7 +59,12 @@ export class Refresh {
         ? {}
         : { mode: 'OBSERVE' as const, observing: runner.observing }),
       progress: new Map(runner.progress),
-      triage: triageView(cluster, state.facts, { newest: this.#options.newestBackup(), now: store.getState().now }),
+      triage: triageView(
+        cluster,
+        state.facts,
+        { newest: this.#options.newestBackup(), now: store.getState().now },
+        state.scenario,
+      ),
       checklist: checklistView(this.#options.checklistSeen()),
       ...(trouble === undefined ? {} : { warning: trouble }),
       ...(practiceGone(store.getState())

@@ -5,10 +5,11 @@ import { type ChecklistSeen, itemStatuses } from '../../scenarios/pre-restore.js
 import { quorumLoss } from '../../scenarios/quorum-loss.js';
 import { restoreElsewhere } from '../../scenarios/restore-elsewhere.js';
 import { singleNode } from '../../scenarios/single-node.js';
+import { startAgain } from '../../scenarios/start-again.js';
 import { suggestPrimary } from '../../scenarios/steps/fitness.js';
 import { assess, type Backup } from '../backups/index.js';
 import { against, loses } from '../cluster/fits.js';
-import { triage } from '../cluster/triage.js';
+import { type Triage, triage } from '../cluster/triage.js';
 import type { Cluster } from '../incident/cluster.js';
 import type { HostFacts } from '../incident/facts.js';
 import type { Scenario } from '../incident/step.js';
@@ -24,21 +25,31 @@ import type {
 /** Turns what the rooms know into what the screen draws. Pure. */
 
 export const scenarios: ReadonlyMap<string, Scenario> = new Map(
-  [singleNode, quorumLoss, fullRestore, restoreElsewhere, clearOneHost].map((scenario) => [scenario.id, scenario]),
+  [startAgain, singleNode, quorumLoss, fullRestore, restoreElsewhere, clearOneHost].map((scenario) => [
+    scenario.id,
+    scenario,
+  ]),
 );
 
 export { suggestPrimary };
+
+/** The three of the paper always stand there, with what speaks against them; another plan only where it can be meant. */
+function isOffered(id: string, cluster: Cluster, { state, recommends }: Triage): boolean {
+  // Where production is to be repaired, a plan that overwrites it with another cluster is no line to choose by mistake.
+  if (id === restoreElsewhere.id) return cluster.rehearsal !== undefined;
+  if (id === startAgain.id) return recommends === id;
+  if (id === clearOneHost.id) return state !== 'looking' && against(state, id) === undefined;
+  return true;
+}
 
 export function triageView(
   cluster: Cluster,
   facts: Readonly<Record<string, HostFacts>>,
   backup: { readonly newest: number | undefined; readonly now: number },
+  chosen?: string,
 ): TriageView {
   const seen = triage(cluster, facts);
-  // Where production is to be repaired, a plan that overwrites it with another cluster is no line to choose by mistake.
-  const offered = [...scenarios.values()].filter(
-    (scenario) => scenario.id !== restoreElsewhere.id || cluster.rehearsal !== undefined,
-  );
+  const offered = [...scenarios.values()].filter(({ id }) => id === chosen || isOffered(id, cluster, seen));
   const options = offered.map((scenario): ScenarioOption => {
     const no = against(seen.state, scenario.id);
     const lost = loses(scenario.id, backup.newest, backup.now);

@@ -15,6 +15,18 @@ const CLEAR = 'clear-host';
 const NO_API = 'what runs can only be compared with an API that answers';
 
 const AGAINST: Readonly<Record<ScenarioId | typeof ELSEWHERE | typeof CLEAR, Partial<Record<ClusterState, string>>>> = {
+  start: {
+    healthy: HEALTHY,
+    degraded: 'the cluster runs: repair the one that failed',
+    'no-space': 'no majority is stopped: the database is full',
+    'quorum-lost': 'no majority of sound servers is stopped: there is no quorum to start',
+    'data-damaged': 'no server that answers has sound data to start with',
+    split: 'starting more servers would feed both sides',
+    'half-restored': 'a server was reset: started now, it would be a cluster beside the old one',
+    'total-loss': 'there is no data to start with',
+    unreachable: UNKNOWN,
+    'not-etcd': FOREIGN,
+  },
   'single-node': {
     healthy: HEALTHY,
     'no-space': 'no server has failed: the database is full',

@@ -19,6 +19,7 @@ export function oddities(cluster: Cluster, facts: Readonly<Record<string, HostFa
       : []),
     ...dataDirs(cluster, servers),
     ...onlyTargets(cluster, facts, servers),
+    ...joinsNobody(cluster, servers),
   ];
 }
 
@@ -76,4 +77,18 @@ function onlyTargets(cluster: Cluster, facts: Readonly<Record<string, HostFacts>
             `${list(agents)} name ${name} as their only server: until it is back they must not be restarted, or be given another (server: in their config.yaml)`,
           ];
     });
+}
+
+/** Servers whose `server:` is their own address or that of no server: they run on with their data, and can never join anew. */
+function joinsNobody(cluster: Cluster, { all, of }: Servers): string[] {
+  const addressOf = (name: string): string =>
+    of(name).service?.nodeIp ?? hostOf(cluster, name).address.replace(/ port \d+$/, '');
+  const known = new Set([...all.map(addressOf), ...(cluster.api === undefined ? [] : [urlHost(cluster.api)])]);
+  return all.flatMap((name) => {
+    const url = of(name).service?.serverUrl?.url;
+    const to = url === undefined ? '' : urlHost(url);
+    if (!/^[\d.]+$|:/.test(to)) return [];
+    if (to === addressOf(name)) return [`${name} names itself as the server it joins (server: ${url})`];
+    return known.has(to) ? [] : [`${name} names ${url} as the server it joins, which is no server of the inventory`];
+  });
 }

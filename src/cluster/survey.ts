@@ -3,6 +3,7 @@ import { ProblemError, toProblem } from '../base/problem.js';
 import { Secret } from '../base/secret.js';
 import type { Cluster, ClusterHost } from '../incident/cluster.js';
 import type { DataFacts, HostFacts, ServiceFacts, UnitFacts } from '../incident/facts.js';
+import { ailments } from '../k3s/ailment.js';
 import {
   canConnect,
   diskFree,
@@ -19,6 +20,7 @@ import {
   members,
   mountPointOf,
   readFile,
+  recentLines,
   sha256,
   showUnit,
   statFile,
@@ -26,7 +28,7 @@ import {
 import type { K3sConfig } from '../k3s/config.js';
 import { healthReason, parseEtcdMetrics, parseHttp, parseMembers, urlHost } from '../k3s/health.js';
 import { asideData, k3sServers, parseDf, parseEntries, parseListeners, parseProcesses } from '../k3s/listing.js';
-import { lastFatal } from '../k3s/messages.js';
+import { lastFatal, stuckOn } from '../k3s/messages.js';
 import { type K3sPaths, k3sPaths } from '../k3s/paths.js';
 import { looksLikeCrashLoop, parseUnit, type UnitState } from '../k3s/systemd.js';
 import type { Host } from '../remote/host.js';
@@ -265,8 +267,8 @@ async function serverOf(
       : ask(kubectl(k3sRun(service.path, paths.dataDir), 'get', '--raw', '/readyz'), { timeoutMs: 8_000 }),
   ]);
   // After the rest: sshd lets only so many sessions in at once, and what is asked often must not wait for what is not.
-  const slow = await seldom(ask, paths, service, known, peers);
   const answer = parseHttp(health.stdout);
+  const slow = await seldom(ask, paths, service, known, peers, answer.code === 200);
   const found = parseMembers(parseHttp(memberList.stdout).body);
   return {
     data,
@@ -287,9 +289,16 @@ async function seldom(
   service: ServiceFacts | undefined,
   known: Known,
   peers: readonly Peer[],
+  etcdHealthy: boolean,
 ): Promise<Pick<HostFacts, 'lastFatal' | 'certExpires' | 'cannotReach'>> {
   const looping = service?.unit.crashLoop === true;
-  const told = looping ? (known?.lastFatal ?? lastFatal((await ask(lastLines(paths.unit, 300))).stdout)) : undefined;
+  // Its etcd votes, and its kubelet may be refused all the same, over and over: asked on a full look, and until it is over.
+  const stuck = !looping && etcdHealthy && (known === undefined || known.lastFatal !== undefined);
+  const told = looping
+    ? (known?.lastFatal ?? lastFatal((await ask(lastLines(paths.unit, 300))).stdout))
+    : stuck
+      ? stuckOn((await ask(recentLines(paths.unit, 200))).stdout)
+      : undefined;
   const fatal = told === undefined ? {} : { lastFatal: told };
   if (known !== undefined) {
     const { certExpires, cannotReach } = known;
@@ -378,6 +387,8 @@ export function factsDigest(facts: HostFacts): string {
     unit === undefined ? null : unit.crashLoop ? 'crash loop' : `${unit.active} ${unit.sub} ${unit.activeSince}`;
   return JSON.stringify({
     ...rest,
+    // Its words change with every try; what can be put right about it is a fact.
+    causes: ailments(facts).map((one) => one.id),
     etcd: etcd === undefined ? null : [etcd.healthy, etcd.reason],
     service: service === undefined ? null : { ...service, unit: [unit?.load, unit?.enabled, state] },
     data:

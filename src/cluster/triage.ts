@@ -1,5 +1,6 @@
 import type { Cluster } from '../incident/cluster.js';
 import type { HostFacts } from '../incident/facts.js';
+import { ailments } from '../k3s/ailment.js';
 import { oddities } from './odd.js';
 import { clustersSeen, type Servers, sortServers } from './servers.js';
 
@@ -19,7 +20,7 @@ export type ClusterState =
   | 'not-etcd'
   | 'looking';
 
-export type ScenarioId = 'single-node' | 'quorum-loss' | 'full-restore';
+export type ScenarioId = 'start' | 'single-node' | 'quorum-loss' | 'full-restore';
 
 export interface Triage {
   readonly state: ClusterState;
@@ -124,9 +125,16 @@ function noSpace({ noSpace: full, healthy, needed }: Servers): Found | undefined
 }
 
 function quorumHolds(servers: Servers): Found | undefined {
-  const { all, healthy, needed, voters } = servers;
+  const { all, healthy, needed, voters, of } = servers;
   const expected =
     voters < all.length ? [`the cluster counts ${voters} voters, the inventory ${all.length} servers`] : [];
+  const refused = healthy.filter((name) => ailments(of(name)).some((one) => one.id === 'node-password'));
+  if (healthy.length === all.length && refused.length > 0)
+    return {
+      state: 'degraded',
+      recommends: 'single-node',
+      evidence: [`etcd votes on every server, but the Node of ${list(refused)} is refused`, ...expected],
+    };
   if (healthy.length === all.length) return { state: 'healthy', evidence: expected };
   if (healthy.length === 0) return undefined;
   if (healthy.length < needed) {
@@ -153,7 +161,7 @@ function quorumHolds(servers: Servers): Found | undefined {
 }
 
 function withoutQuorum(servers: Servers): Found {
-  const { all, reachable, shut, sound, unread, damaged, looping, resetOnly, needed, stopped } = servers;
+  const { reachable, shut, sound, unread, damaged, looping, resetOnly, needed, stopped } = servers;
   // What keeps us out says nothing of the cluster: recommending on it would be guessing.
   if (reachable.length === 0 || shut.length > 0) {
     const why = shut.map((name) => servers.of(name).problem?.what ?? name);
@@ -177,14 +185,19 @@ function withoutQuorum(servers: Servers): Found {
         'Find out who began it before anything else: a run of this console can be resumed or taken over, a reset by hand has to be told. Full restore and Quorum loss can both begin from here.',
     };
   }
-  const whole = sound.filter((name) => stopped.includes(name));
+  // Data that nobody has read yet is not known to be bad, and starting it breaks nothing: K3s itself would refuse it.
+  const whole = [...sound, ...unread].filter((name) => stopped.includes(name));
+  const read = whole.filter((name) => sound.includes(name));
+  const unsure = whole.filter((name) => !sound.includes(name));
   if (whole.length >= needed) {
     return {
       state: 'stopped',
+      recommends: 'start',
       evidence: [
-        `K3s is stopped on ${list(stopped)}, and the data of ${list(whole)} is sound: together they are a quorum`,
+        ...(read.length > 0 ? [`the data of ${list(read)} is sound`] : []),
+        ...(unsure.length > 0 ? [`${list(unsure)} has etcd data that nobody has read yet`] : []),
+        `K3s is only stopped on ${list(whole)}: together they are a quorum`,
       ],
-      advice: `Start K3s there (systemctl start --no-block k3s), ${whole.length === all.length ? 'all of them' : 'these'}: nothing has to be reset and nothing is lost.`,
     };
   }
   const maybe = [...sound, ...unread.filter((name) => !looping.includes(name))];
@@ -264,6 +277,7 @@ function hostsThemselves({ reachable, of }: Servers, now: number): string[] {
         : [
             `the serving certificate of ${name} ${days < 0 ? 'has expired' : `expires in ${days} days`}: a restart of K3s renews it`,
           ]),
+      ...ailments(of(name)).map((one) => `${name}: ${one.what}. Remedy: ${one.remedy}`),
       ...(Math.abs(clockOffsetMs ?? 0) > SKEWED_MS
         ? [`the clock of ${name} is ${((clockOffsetMs ?? 0) / 1000).toFixed(1)} s off this machine’s`]
         : []),

@@ -105,7 +105,7 @@ export interface HostFacts {
   }[];
   /** Whether the apiserver said ready. */
   readonly apiReady?: boolean;
-  /** With which words K3s gave up its last start, where it starts over and over. */
+  /** With which words K3s gave up its last start, where it starts over and over; or what it waits for in vain. */
   readonly lastFatal?: string;
   /** When its serving certificate expires, seconds since the epoch. */
   readonly certExpires?: number;

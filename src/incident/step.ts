@@ -53,7 +53,7 @@ export interface StepContext {
   endedAt(step: string, host?: string): number | undefined;
 }
 
-export type ChoiceKey = 'primary' | 'snapshot' | 'target' | 'way';
+export type ChoiceKey = 'primary' | 'snapshot' | 'target' | 'way' | 'gone';
 
 export interface Choices {
   readonly primary?: string;
@@ -63,6 +63,8 @@ export interface Choices {
   readonly target?: string;
   /** How the target is dealt with. */
   readonly way?: string;
+  /** What becomes of Nodes without a host: `delete`, or they are kept. */
+  readonly gone?: string;
   /** Choices that nobody made by hand: they follow what is seen, until somebody chooses or something was done with them. */
   readonly suggested?: readonly ChoiceKey[];
   /** Servers that do not answer and that the operator attested to be off, or that are left out with a reason. */
@@ -171,6 +173,8 @@ export interface Asked {
   readonly title: string;
   /** What stands before its value; by default a word for the key. */
   readonly label?: string;
+  /** The plan goes on without it; it can be chosen while the plan runs, as soon as there are options. */
+  readonly optional?: true;
   options(context: StepContext): readonly { readonly value: string; readonly says: string }[];
 }
 

@@ -32,7 +32,8 @@ export function restoreSummary(state: IncidentState): RestoreSummary {
   }
   const primary = state.choices.primary;
   const gone = (context.known('verify-nodes', 'gone', primary) as string[] | undefined) ?? [];
-  for (const node of gone)
+  const deleted = (context.known('delete-gone', 'deleted', primary) as string[] | undefined) ?? [];
+  for (const node of gone.filter((name) => !deleted.includes(name)))
     left.push(`Node ${node} came back from the backup and has no host: \`kubectl delete node ${node}\``);
   for (const pod of (context.known('verify-pods', 'waiting', primary) as string[] | undefined) ?? [])
     left.push(`system pod ${pod} was not running`);
@@ -57,11 +58,18 @@ export function restoreSummary(state: IncidentState): RestoreSummary {
       );
   }
   if (state.ended?.outcome === 'recovered')
-    left.push('re-enable and check the backup schedule; re-apply what was changed after the backup');
+    left.push(
+      proof === undefined
+        ? 'check the backup schedule'
+        : 're-enable and check the backup schedule; re-apply what was changed after the backup',
+    );
   return { lost, left, tolerance: toleranceOf(state) };
 }
 
+/** What the cluster itself was counted to tolerate; where nobody counted, by the servers that took part. */
 function toleranceOf(state: IncidentState): string {
+  const counted = Object.values(state.cells).find((cell) => cell.step === 'tolerance' && isSettled(cell));
+  if (counted?.evidence[0] !== undefined && counted.status !== 'skipped') return counted.evidence[0];
   const total = namesOf(state.cluster, 'server').length;
   const voters = total - state.choices.fenced.length;
   const failures = Math.floor((voters - 1) / 2);

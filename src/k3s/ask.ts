@@ -79,6 +79,9 @@ export const lastLines = (unit: string, count: number): string[] => [
   unit,
 ];
 
+/** What a unit said in the last half minute, bounded. */
+export const recentLines = (unit: string, count: number): string[] => [...lastLines(unit, count), '--since=-30s'];
+
 /** Members as K3s sees them; allowed without a password from the host itself (facts 3.1). */
 export const members = (): string[] => httpGet('https://127.0.0.1:6443/db/info');
 

@@ -89,6 +89,12 @@ export function lastFatal(journal: string): string | undefined {
   return at < 0 ? undefined : messageOf(lines[at] ?? '').slice(0, 400);
 }
 
+/** With which words a K3s that neither dies nor gets ready says what it waits for: only where that will not pass by itself (row 49). */
+export function stuckOn(journal: string): string | undefined {
+  const line = journal.split('\n').findLast((one) => /Node password rejected/.test(one));
+  return line === undefined ? undefined : messageOf(line).slice(0, 400);
+}
+
 /** The message text of a journal or console line: without logrus', zap's or klog's wrapper (facts 1.6). */
 export function messageOf(line: string): string {
   const logrus = /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line);

@@ -10,7 +10,7 @@ import { readOptions } from './k3s/options.js';
 import type { K3sState, Lineage } from './k3s/ports.js';
 import { loadedCopy } from './loaded.js';
 import { addContainer } from './node/containers.js';
-import { writeDataDir } from './node/fabric.js';
+import { goneNode, writeDataDir } from './node/fabric.js';
 import { HOSTS, type HostPlan } from './node/hosts.js';
 import { makeDisk, TOKEN } from './node/layout.js';
 import { PracticeNode } from './node/node.js';
@@ -36,10 +36,13 @@ const MEMBERS = [
 ] as const;
 const JOINED_IDS = ['24308fb88dd84fe7', 'dce92fdd5f0e990b'];
 
+/** An agent that was scrapped long ago; nobody deleted its Node. */
+const GONE_NODE = { name: 'node-9', ip: '10.77.0.19', role: 'agent', seen: 0, created: 0, annotations: {} } as const;
+
 /** Two of three servers are gone. */
 const LOST_QUORUM: readonly FaultName[] = ['lost-quorum', 'damaged-survivor', 'survivor-behind', 'peer-returns'];
 /** node-3 has no database, and its member is still listed. */
-const WIPED: readonly FaultName[] = ['wiped-member', 'stale-learner'];
+const WIPED: readonly FaultName[] = ['wiped-member', 'stale-learner', 'wrong-server'];
 /** Faults of a cluster whose data was sound before them; without any of these every database is damaged. */
 const SOUND: readonly FaultName[] = [
   'healthy',
@@ -49,6 +52,9 @@ const SOUND: readonly FaultName[] = [
   'damaged-member',
   'wiped-member',
   'stale-learner',
+  'wrong-server',
+  'newer-files',
+  'rejected-password',
   'fresh-host',
   ...LOST_QUORUM,
 ];
@@ -81,10 +87,12 @@ export class PracticeCluster {
       seq: 0,
       random: options.seed ?? 1,
       speed: options.speed ?? 1,
+      gone: faults.has('gone-node') ? [GONE_NODE] : [],
     };
     const now = clock.now();
     for (const host of HOSTS) world.nodes.set(host.name, hostState(host, clock, faults, dataDir));
-    world.lineages.set(BEFORE, lineageBefore(now));
+    const before = lineageBefore(now);
+    world.lineages.set(BEFORE, { ...before, nodes: [...before.nodes, ...world.gone.map(goneNode)] });
     const cluster = new PracticeCluster(world, clock, faults, new Bucket(now, faults), dataDir);
     cluster.#arrange();
     cluster.time.arm();
@@ -176,6 +184,7 @@ export class PracticeCluster {
       const image = damaged ? lineage.image.slice(0, Math.min(1_000_100, lineage.image.length >> 1)) : lineage.image;
       if (WIPED.some((fault) => faults.has(fault)) && name === 'node-3') {
         if (member !== undefined) member.learner = faults.has('stale-learner');
+        if (faults.has('wrong-server')) this.#namesGoneServer(node);
         continue;
       }
       if (faults.has('survivor-behind') && name === 'node-1') {
@@ -207,6 +216,19 @@ export class PracticeCluster {
     addContainer(node, `${pod.namespace}/${pod.name}`);
   }
 
+  /** Its own data and member are gone, and whom it would join was scrapped. */
+  #namesGoneServer(node: PracticeNode): void {
+    const lineage = node.etcd.lineage(BEFORE);
+    lineage.members = lineage.members.filter((one) => one.ip !== node.state.ip);
+    lineage.nodes = lineage.nodes.filter((one) => one.name !== node.state.name);
+    const file = '/etc/rancher/k3s/config.yaml';
+    const config = node
+      .files()
+      .text(file)
+      .replace(/^server: .*$/m, 'server: https://10.77.0.99:6443');
+    node.files().write(file, config, 0o600);
+  }
+
   #earlierAttempt(): void {
     if (!this.faults.has('earlier-attempt')) return;
     const files = this.node('node-1').files();
@@ -225,9 +247,16 @@ export class PracticeCluster {
       (faults.has('two-survivors') && host.role === 'server');
     const dying =
       host.name === 'node-3'
-        ? faults.has('damaged-member') || WIPED.some((fault) => faults.has(fault))
+        ? ['damaged-member', 'newer-files', ...WIPED].some((fault) => faults.has(fault as FaultName))
         : host.name === 'node-1' && (faults.has('damaged-survivor') || faults.has('survivor-behind'));
     if (stopped) return;
+    if (faults.has('rejected-password') && host.name === 'node-3') {
+      const node = this.node(host.name);
+      node.files().write('/etc/rancher/node/password', 'of-another-machine\n', 0o600);
+      const unit = node.systemd.unit('k3s');
+      if (unit !== undefined) node.systemd.start(unit);
+      return;
+    }
     if (!dying) {
       this.#runSteadily(host);
       return;
@@ -235,6 +264,10 @@ export class PracticeCluster {
     const node = this.node(host.name);
     const unit = node.systemd.unit('k3s');
     if (unit === undefined) return;
+    if (faults.has('newer-files'))
+      node
+        .files()
+        .write(`${this.dataDir}/server/cred/passwd`, 'old,node,node,k3s:agent\nold,server,server,k3s:server\n', 0o600);
     node.systemd.start(unit);
     unit.restarts = faults.has('survivor-behind') ? 1 : 37;
   }

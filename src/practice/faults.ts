@@ -48,12 +48,32 @@ export const FAULTS = [
       'Like wiped-member, but node-3 had never been promoted: its learner is still listed and keeps others from joining.',
   },
   {
+    name: 'newer-files',
+    description:
+      'Two servers keep quorum; on node-3 somebody put back an old server/cred/passwd, over which its K3s does not start.',
+  },
+  {
+    name: 'rejected-password',
+    description:
+      'Every server votes, but node-3 has another node password than the cluster keeps: its Node is refused.',
+  },
+  {
+    name: 'wrong-server',
+    description:
+      'Like wiped-member, but its old member is gone too, and server: in its configuration names a host that was scrapped.',
+  },
+  {
     name: 'fresh-host',
     description: 'Two servers keep quorum; node-3 was replaced by a new machine of the same name without K3s.',
   },
   {
     name: 'fresh-servers',
     description: 'All three servers were replaced by new machines of the same names without K3s; the agents are left.',
+  },
+  {
+    name: 'gone-node',
+    description:
+      'The cluster and its backups know a Node node-9 whose machine was scrapped: it goes with other faults.',
   },
   {
     name: 'wrong-passphrase',

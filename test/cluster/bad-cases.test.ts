@@ -67,6 +67,26 @@ describe('a clear word for', () => {
       'servers of the inventory that are no member of the cluster: m-3',
     ],
     [
+      'a server that would join itself',
+      () =>
+        said([
+          well(THREE, { service: { ...k3sService, serverUrl: { url: 'https://192.0.2.1:6443', from: 'config' } } }),
+          well(),
+          well(),
+        ]),
+      'm-1 names itself as the server it joins',
+    ],
+    [
+      'a server that would join one that is gone',
+      () =>
+        said([
+          well(),
+          well(THREE, { service: { ...k3sService, serverUrl: { url: 'https://192.0.2.99:6443', from: 'config' } } }),
+          well(),
+        ]),
+      'm-2 names https://192.0.2.99:6443 as the server it joins, which is no server of the inventory',
+    ],
+    [
       'two members with one name',
       () => {
         const twice = [...THREE, { ...member('m-3', 'other'), name: 'm-3-ffff0000' }];

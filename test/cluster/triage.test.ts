@@ -94,7 +94,23 @@ describe('the state and what fits', () => {
     ['one runs without a leader, the others are gone', [gone, alone, gone], 'quorum-lost', 'quorum-loss'],
     ['one is stopped with sound data, the others are gone', [stopped, gone, gone], 'quorum-lost', 'quorum-loss'],
     ['one sound, one damaged, one gone', [gone, stopped, looping], 'quorum-lost', 'quorum-loss'],
-    ['a majority is only stopped', [stopped, stopped, gone], 'stopped', undefined],
+    [
+      'a majority is only stopped, and one is not read yet',
+      [stopped, { ...stopped, data: data() }, gone],
+      'stopped',
+      'start',
+    ],
+    [
+      'a majority is stopped, one of them damaged',
+      [
+        stopped,
+        { ...stopped, data: data({ content: { ...sound, intact: false, problem: 'page 31 is damaged' } }) },
+        gone,
+      ],
+      'quorum-lost',
+      'quorum-loss',
+    ],
+    ['a majority is only stopped', [stopped, stopped, gone], 'stopped', 'start'],
     ['every database is damaged', [looping, looping, looping], 'data-damaged', 'full-restore'],
     ['no data anywhere', [none, none, gone], 'total-loss', 'full-restore'],
     ['nothing answers', [gone, gone, gone], 'unreachable', undefined],
@@ -192,6 +208,15 @@ describe('what is said', () => {
     expect(seen.evidence.join('\n')).toContain('certificate of m-2 has expired');
     expect(seen.evidence.join('\n')).toContain('the clock of m-1 is -12.5 s off');
     expect(seen.evidence.join('\n')).toContain('m-1 has 200 MB of disk left');
+  });
+
+  test('a cause that can be put right is named with its remedy, a Node that is refused is a failure', () => {
+    const newer = '/var/lib/rancher/k3s/server/cred/passwd newer than datastore and could cause a cluster outage.';
+    const seen = see(well(), { ...looping, lastFatal: newer }, well());
+    expect(seen.evidence.join('\n')).toMatch(/m-2: \/var\/lib\S+passwd is newer .* Remedy: move it aside and start/);
+    const refused = see(well(), well(), { ...well(), lastFatal: 'Node password rejected, duplicate hostname' });
+    expect(refused).toMatchObject({ state: 'degraded', recommends: 'single-node' });
+    expect(refused.evidence.join('\n')).toContain('m-3: the cluster keeps another password for its Node');
   });
 
   test('what a restore would lose, in time', () => {

@@ -129,7 +129,7 @@ describe('the scenario as data', () => {
     const state = incident(3, 2);
     const context = contextOf(state, HERE, 1, true);
     const destroying = fullRestore.phases.flatMap((phase) => phase.steps).filter((step) => step.effect === 'destroy');
-    expect(destroying.map((step) => step.id)).toEqual(['reset', 'aside', 'node-password']);
+    expect(destroying.map((step) => step.id)).toEqual(['reset', 'aside', 'node-password', 'delete-gone']);
     for (const step of destroying) {
       const gate = fullRestore.gates.find((one) => one.id === step.gate);
       expect(gate?.typed(context), step.id).toBeTruthy();

@@ -39,6 +39,7 @@ export interface DrillOptions {
 
 /** What is broken where nothing else is asked for, so that the scenario fits. A full restore fits the cluster as it is. */
 const USUAL: Readonly<Record<string, readonly string[]>> = {
+  start: ['two-survivors'],
   'quorum-loss': ['lost-quorum'],
   'single-node': ['damaged-member'],
   [clearOneHost.id]: ['healthy', 'leftover-containers'],

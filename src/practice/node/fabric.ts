@@ -1,7 +1,16 @@
 import { snapshot, snapshotObjects } from '../data.js';
 import { clusterId, memberId } from '../k3s/ids.js';
 import { bootstrapKeys, checkSnapshot } from '../k3s/image.js';
-import type { BeginFrom, EtcdPort, K3sState, Lineage, Member, Supervisor, WalRecord } from '../k3s/ports.js';
+import type {
+  BeginFrom,
+  EtcdPort,
+  K3sState,
+  Lineage,
+  Member,
+  NodeRecord,
+  Supervisor,
+  WalRecord,
+} from '../k3s/ports.js';
 import { WalWriter } from '../k3s/wal.js';
 import { type Loaded, loadedCopy } from '../loaded.js';
 import type { Files } from './files.js';
@@ -131,7 +140,7 @@ export class Fabric implements EtcdPort {
       image,
       objects,
       revision,
-      nodes: from.kind === 'restore' ? restoredNodes(image, now) : [],
+      nodes: from.kind === 'restore' ? [...restoredNodes(image, now), ...this.#world.gone.map(goneNode)] : [],
     });
     return this.#writeWal(dir, { lineage: id, member: own }, from.kind === 'restore' ? from.image : undefined);
   }
@@ -247,6 +256,8 @@ export function writeDataDir(files: Files, dir: string, wal: WalRecord, image: U
     0o600,
   );
 }
+
+export const goneNode = (one: NodeRecord): NodeRecord => ({ ...one, annotations: { ...one.annotations } });
 
 /** Nodes in a restored image: the recorded four, seen long ago. Agents that joined later are not among them. */
 function restoredNodes(image: Uint8Array, now: number): Lineage['nodes'] {

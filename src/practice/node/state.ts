@@ -1,4 +1,4 @@
-import type { K3sEvent, K3sState, Lineage } from '../k3s/ports.js';
+import type { K3sEvent, K3sState, Lineage, NodeRecord } from '../k3s/ports.js';
 import type { Disk } from './inode.js';
 import type { Script } from './replay.js';
 
@@ -151,6 +151,8 @@ export interface World {
   /** State of the generator of names and ids. */
   random: number;
   readonly speed: number;
+  /** Nodes that every history knows and that no host is behind. */
+  readonly gone: readonly NodeRecord[];
 }
 
 /** A deep copy; byte arrays are shared, they are never written into. */

@@ -208,7 +208,9 @@ export function nodeObject(node: PracticeNode, lineage: Lineage, record: NodeRec
     delete annotations['etcd.k3s.cattle.io/node-name'];
   object.metadata = { ...object.metadata, annotations, creationTimestamp: iso(record.created) };
   for (const condition of object.status.conditions) {
-    condition.lastHeartbeatTime = now;
+    // Of a machine that is off the last time it was heard of stays; of one that only the backup knows, the recorded one.
+    if (ready) condition.lastHeartbeatTime = now;
+    else if (record.seen > 0) condition.lastHeartbeatTime = iso(record.seen);
     if (condition.type === 'EtcdIsVoter') Object.assign(condition, voterCondition(node, lineage, record));
     else if (!ready)
       Object.assign(condition, {
