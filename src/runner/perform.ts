@@ -155,6 +155,16 @@ function endBadly(
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 15_000;
 
+/**
+ * What must be sure before a command is sent. What begins a step stands on the servers first, and what must never run twice; a harmless command after
+ * that may be lost with this console: whoever takes over sends it again, and each round trip to every server saved here is one less to wait for.
+ */
+function readiness({ step, command, index }: Extract<Doing, { do: 'send' }>): Readiness {
+  if (command.again === 'never') return 'certain';
+  if (index > 0) return 'fresh';
+  return step.effect === 'destroy' ? 'certain' : 'told';
+}
+
 /** Records, then sends. While a host cannot be reached nothing was sent, so it is tried again until the operator says otherwise. */
 async function send(decision: Extract<Doing, { do: 'send' }>, work: Work): Promise<void> {
   const { step, host, index, command } = decision;
@@ -167,8 +177,7 @@ async function send(decision: Extract<Doing, { do: 'send' }>, work: Work): Promi
   if (step.effect !== 'observe' && command.kind !== 'task' && work.ports.right !== undefined) {
     // It stands in the journal on the servers before it is sent: whoever takes over finds it in doubt, and not as never begun.
     work.append({ type: 'announced', step: step.id, host, attempt, index, command: text });
-    const grave = step.effect === 'destroy' || command.again === 'never';
-    if (!(await work.ready(grave ? 'certain' : 'told')) || !stillToSend(work, decision, undoing)) return;
+    if (!(await work.ready(readiness(decision))) || !stillToSend(work, decision, undoing)) return;
   }
   work.append({ type: 'sent', step: step.id, host, attempt, index, command: text });
   for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {

@@ -112,7 +112,7 @@ it('the console against the paper', { timeout: 1_800_000 }, async () => {
   const key = await bucket.upload(await cluster.snapshot());
   const backup = await cluster.read(PREFIX);
 
-  const paper = process.env.CONSOLE_ONLY === '1' ? 81.2 : await byThePaper(key, backup);
+  const paper = await byThePaper(key, backup);
 
   await cluster.destroy();
   const run = drive(lab, writeInventory(lab, { backups: bucket.lines }));

@@ -234,7 +234,8 @@ describe.each(STORIES)('$name: a console that dies', (story) => {
       );
       expect(failures).toEqual([]);
       expect(events).toBeGreaterThan(50);
-      expect(kill.length - tried).toBeLessThanOrEqual(kill.length / 20);
+      // The last event may come a moment earlier or later in the run that is cut.
+      expect(kill.length - tried).toBeLessThanOrEqual(Math.max(1, kill.length / 20));
     },
     ALL ? 3_000_000 : 240_000,
   );
