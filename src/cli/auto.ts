@@ -143,7 +143,8 @@ class AutoOperator {
     if (attention.kind === 'none') return undefined;
     if (attention.kind === 'trouble') return this.#trouble(attention.step, attention.host, attention.why);
     const refused = await intents.openGate();
-    if (refused !== undefined) return refused;
+    // What was in the air came back done while the facts were asked: the gate waits no longer.
+    if (refused !== undefined) return session.runner.attention.kind === 'gate' ? refused : undefined;
     const view = session.runner.attention.kind === 'gate' ? session.runner.attention.open : undefined;
     if (view === undefined) return undefined;
     const answer = await intents.confirmGate(view.typed);

@@ -15,7 +15,7 @@ import { Site } from '../../src/papers/site.js';
 import { createPracticeCluster, type PracticeCluster } from '../../src/practice/cluster.js';
 import type { FaultName } from '../../src/practice/faults.js';
 import type { Previous } from '../../src/runner/right.js';
-import { Runner } from '../../src/runner/runner.js';
+import { Refused, Runner } from '../../src/runner/runner.js';
 import { MemoryRecord, stateAfter } from './fake-world.js';
 import type { Cut } from './practice-host.js';
 import {
@@ -247,7 +247,12 @@ export class Rig {
     for (let round = 0; round < 60; round++) {
       await until(() => over() || runner.attention.kind !== 'none', `the next decision after ${this.#last()}`);
       if (over() || runner.attention.kind === 'trouble') return;
-      const gate = await runner.openGate();
+      const gate = await runner.openGate().catch((error: unknown) => {
+        // What was in the air came back done while the facts were asked: the gate waits no longer.
+        if (error instanceof Refused && runner.attention.kind !== 'gate') return undefined;
+        throw error;
+      });
+      if (gate === undefined) continue;
       let answer = await runner.confirmGate(gate.typed);
       // Something ended between reading and confirming: the gate is shown anew, with what changed.
       while (answer === 'changed') answer = await runner.confirmGate(gate.typed);

@@ -38,6 +38,8 @@ export function drive(
   });
   child.stderr.on('data', (chunk: Buffer) => {
     err += chunk.toString();
+    // To look on while a lab runs.
+    if (process.env.BLACKSTART_LAB_SAY === '1') process.stderr.write(chunk);
   });
   const ended = new Promise<Driven>((resolve, reject) => {
     child.on('close', (code) => {

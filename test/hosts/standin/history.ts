@@ -54,8 +54,9 @@ export class History implements Lineage {
   apiSince = 0;
   readonly #self: string;
   #written = new Map<string, string>();
-  /** Nodes as etcd had them last. */
+  /** Nodes as etcd had them last, and the Secrets that keep their passwords. */
   #known = new Set<string>();
+  #passwords: string[] = [];
 
   constructor(
     wal: WalRecord,
@@ -104,6 +105,7 @@ export class History implements Lineage {
     if (keys !== undefined) {
       const all = keys.flatMap((key) => objectOf(key) ?? []);
       this.objects = all.filter((line) => !line.startsWith('nodes '));
+      this.#passwords = this.objects.filter((line) => line.endsWith('.node-password.k3s'));
       if (nodes !== undefined) this.#takeNodes(all, nodes, self);
     }
     if (pods !== undefined) this.#takePods(pods);
@@ -141,6 +143,9 @@ export class History implements Lineage {
       if (this.nodes.some((one) => one.name === name)) continue;
       await gateway.remove(`${NODES}${name}`);
       await gateway.remove(`/registry/minions/${name}`);
+    }
+    for (const line of this.#passwords) {
+      if (!this.objects.includes(line)) await gateway.remove(`/registry/${line.replace(' ', '/')}`);
     }
     const there = new Set(this.pods.map(podKey));
     for (const pod of this.pods) {
