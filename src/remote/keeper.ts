@@ -103,6 +103,7 @@ export class Keeper {
       }
       if (link.closed.aborted) throw unreachable(this.#options.host, 'the connection was lost at once');
       this.#attempt = undefined;
+      this.#reached = undefined;
       this.#link = link;
       this.#refusal = undefined;
       this.#failures = 0;

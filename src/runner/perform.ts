@@ -156,13 +156,12 @@ const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 15_000;
 
 /**
- * What must be sure before a command is sent. What begins a step stands on the servers first, and what must never run twice; a harmless command after
- * that may be lost with this console: whoever takes over sends it again, and each round trip to every server saved here is one less to wait for.
+ * What must be sure before a command is sent. What destroys, what must never run twice, and what begins a step stands on the servers first; a
+ * harmless command after that may be lost with this console: whoever takes over sends it again, and a round trip to every server is saved.
  */
 function readiness({ step, command, index }: Extract<Doing, { do: 'send' }>): Readiness {
-  if (command.again === 'never') return 'certain';
-  if (index > 0) return 'fresh';
-  return step.effect === 'destroy' ? 'certain' : 'told';
+  if (step.effect === 'destroy' || command.again === 'never') return 'certain';
+  return index > 0 ? 'fresh' : 'told';
 }
 
 /** Records, then sends. While a host cannot be reached nothing was sent, so it is tried again until the operator says otherwise. */

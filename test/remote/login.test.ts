@@ -286,6 +286,22 @@ describe('network', () => {
     await patient.closeAll();
   });
 
+  it('a session that is not free in time is not called a login that does not end', async () => {
+    const server = await startServer();
+    const { hosts } = open([entry('cp1', server.port)], [server]);
+    const host = hosts.get('cp1');
+    await host.exec(ECHO);
+    const stop = new AbortController();
+    // More than a connection has sessions: the last ones wait.
+    const busy = Array.from({ length: 30 }, () =>
+      host.exec({ argv: ['sleep', '30'], signal: stop.signal }).catch(() => undefined),
+    );
+    const late = await problemOf(host.exec({ ...ECHO, timeoutMs: 300 }));
+    expect(late.what).toMatch(/no connection or free session/);
+    stop.abort();
+    await Promise.all(busy);
+  });
+
   it('a host that comes back is connected to by itself', async () => {
     const server = await startServer();
     const { port } = server;
