@@ -15,7 +15,7 @@ import {
   shimsIn,
 } from '../../src/k3s/killall.js';
 import { parseProcesses } from '../../src/k3s/listing.js';
-import { JOURNAL_NAME, RECEIPT_WRAPPER, systemdWord } from '../../src/k3s/reset.js';
+import { RECEIPT_WRAPPER, receiptUnit } from '../../src/k3s/reset.js';
 import { runDir } from '../../src/k3s/scripts.js';
 import { parseUnit } from '../../src/k3s/systemd.js';
 import { k3sProgram, k3sTools, nodeAddress, nodeNameOf, pathsOf, serversIn } from './hosts.js';
@@ -251,22 +251,15 @@ export const clearHost: Step = {
   run: (context) => [
     act(['mkdir', '-p', '-m', '0700', runDir(context.runId)]),
     putText(wrapperPath(context), RECEIPT_WRAPPER, 0o700),
-    once([
-      'systemd-run',
-      `--unit=${unitName(context, 'clear')}`,
-      '--description=blackstart: clear containers',
-      '-p',
-      'RemainAfterExit=yes',
-      '-p',
-      'LogRateLimitIntervalSec=0',
-      '-p',
-      `SyslogIdentifier=${JOURNAL_NAME}`,
-      '--',
-      '/bin/sh',
-      wrapperPath(context),
-      attemptDir(context, 'clear'),
-      ...killall(killallBeside(k3sProgram(context)), pathsOf(context).dataDir).map(systemdWord),
-    ]),
+    once(
+      receiptUnit({
+        unit: unitName(context, 'clear'),
+        description: 'clear containers',
+        wrapper: wrapperPath(context),
+        attemptDir: attemptDir(context, 'clear'),
+        command: killall(killallBeside(k3sProgram(context)), pathsOf(context).dataDir),
+      }),
+    ),
   ],
   pollMs: 1000,
   expectMs: seconds(15),

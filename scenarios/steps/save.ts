@@ -3,7 +3,7 @@ import type { Step, StepContext } from '../../src/incident/step.js';
 import { diskFree, diskUsed, readFile } from '../../src/k3s/ask.js';
 import { parseDf } from '../../src/k3s/listing.js';
 import { unitEnvFiles } from '../../src/k3s/paths.js';
-import { JOURNAL_NAME, RECEIPT_WRAPPER, systemdWord } from '../../src/k3s/reset.js';
+import { RECEIPT_WRAPPER, receiptUnit } from '../../src/k3s/reset.js';
 import { runDir, SAVE_SCRIPT } from '../../src/k3s/scripts.js';
 import { pathsOf, whereInstalled } from './hosts.js';
 import { at, bytes, failed, minutes, seconds, silence, unknown, yes } from './judge.js';
@@ -67,25 +67,15 @@ export const saveServers: Step = {
     act(['mkdir', '-p', '-m', '0700', runDir(context.runId)]),
     putText(wrapperPath(context), RECEIPT_WRAPPER, 0o700),
     putText(`${runDir(context.runId)}/save.sh`, SAVE_SCRIPT, 0o700),
-    once([
-      'systemd-run',
-      `--unit=${unitName(context, 'save')}`,
-      '--description=blackstart: safety copy',
-      '-p',
-      'RemainAfterExit=yes',
-      '-p',
-      'LogRateLimitIntervalSec=0',
-      '-p',
-      `SyslogIdentifier=${JOURNAL_NAME}`,
-      '--',
-      '/bin/sh',
-      wrapperPath(context),
-      attemptDir(context, 'save'),
-      '/bin/sh',
-      `${runDir(context.runId)}/save.sh`,
-      safetyCopy(context),
-      ...toSave(context).map(systemdWord),
-    ]),
+    once(
+      receiptUnit({
+        unit: unitName(context, 'save'),
+        description: 'safety copy',
+        wrapper: wrapperPath(context),
+        attemptDir: attemptDir(context, 'save'),
+        command: ['/bin/sh', `${runDir(context.runId)}/save.sh`, safetyCopy(context), ...toSave(context)],
+      }),
+    ),
   ],
   pollMs: 1000,
   expectMs: seconds(5),

@@ -60,26 +60,45 @@ export function resetUnitCommand(plan: ResetPlan): string[] {
     ...unitEnvFiles(plan.service).map((path) => `-${path}`),
     ...(plan.tokenEnv === undefined ? [] : [plan.tokenEnv]),
   ];
-  return [
-    'systemd-run',
-    `--unit=${plan.unit}`,
-    '--description=blackstart: reset etcd',
-    '-p',
-    'RemainAfterExit=yes',
-    '-p',
-    'LogRateLimitIntervalSec=0',
-    '-p',
-    `SyslogIdentifier=${JOURNAL_NAME}`,
-    ...files.flatMap((file) => ['-p', `EnvironmentFile=${file}`]),
-    '-p',
-    `UnsetEnvironment=K3S_URL K3S_CLUSTER_RESET${plan.tokenEnv === undefined ? '' : ' K3S_TOKEN_FILE'}`,
-    '--',
-    '/bin/sh',
-    plan.wrapper,
-    plan.attemptDir,
-    ...resetCommand(plan).map(systemdWord),
-  ];
+  return receiptUnit({
+    ...plan,
+    description: 'reset etcd',
+    properties: [
+      ...files.map((file) => `EnvironmentFile=${file}`),
+      `UnsetEnvironment=K3S_URL K3S_CLUSTER_RESET${plan.tokenEnv === undefined ? '' : ' K3S_TOKEN_FILE'}`,
+    ],
+    command: resetCommand(plan),
+  });
 }
+
+export interface ReceiptUnit {
+  readonly unit: string;
+  /** What it does, as `systemctl` shows it. */
+  readonly description: string;
+  readonly wrapper: string;
+  readonly attemptDir: string;
+  /** Besides those of every such unit, `NAME=VALUE`. */
+  readonly properties?: readonly string[];
+  readonly command: readonly string[];
+}
+
+/** `systemd-run` of one long command behind {@link RECEIPT_WRAPPER}: it stays loaded when it has ended, and no line of it is dropped. */
+export const receiptUnit = (plan: ReceiptUnit): string[] => [
+  'systemd-run',
+  `--unit=${plan.unit}`,
+  `--description=blackstart: ${plan.description}`,
+  ...[
+    'RemainAfterExit=yes',
+    'LogRateLimitIntervalSec=0',
+    `SyslogIdentifier=${JOURNAL_NAME}`,
+    ...(plan.properties ?? []),
+  ].flatMap((property) => ['-p', property]),
+  '--',
+  '/bin/sh',
+  plan.wrapper,
+  plan.attemptDir,
+  ...plan.command.map(systemdWord),
+];
 
 /**
  * `sed` that copies one config file without the settings a reset must not see, the token's among them where it is given otherwise; nothing is printed, so no secret leaves the host.
