@@ -6,6 +6,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // A worker a core: much of a test is waiting for a process or for a deadline.
+    maxWorkers: '100%',
     reporters: ['default', './test/support/reporter.ts'],
   },
 });

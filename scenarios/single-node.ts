@@ -9,6 +9,7 @@ import { outside, serverOptions } from './steps/fitness.js';
 import { agentsIn, isFresh, nodeAddress, onlyPrimary, primaryName } from './steps/hosts.js';
 import { architectureCheck, fetchProgram, installK3s } from './steps/install.js';
 import {
+  hasPlace,
   memberReady,
   removeMember,
   startMember,
@@ -61,7 +62,11 @@ export function suggestWay(context: StepContext, target: string): Way {
   const { reachable, service, data } = context.facts(target);
   if (!reachable) return 'remove';
   if (service === undefined) return 'install';
-  const hasData = data?.datastore === 'etcd' && data.tombstone !== true && data.content?.intact !== false;
+  const hasData =
+    data?.datastore === 'etcd' &&
+    data.tombstone !== true &&
+    data.content?.intact !== false &&
+    hasPlace(context, target) !== false;
   // A cause that can be put right is no reason to throw a member out.
   if (hasData && ailmentsOf(context, target).length > 0) return 'start';
   const down = service.unit.active === 'inactive' || service.unit.active === 'failed';
@@ -186,7 +191,10 @@ function fitsWay(context: StepContext, name: string, way: Way): string[] {
   if (fenced) return [`${name} is attested to be off: the only way is remove.`];
   if (way === 'install') return isFresh(context, name) ? [] : [`K3s is installed on ${name}: choose the way rejoin.`];
   if (facts.service === undefined) return [`K3s is not installed on ${name}: choose the way install.`];
-  if (way === 'start' && (facts.data?.datastore !== 'etcd' || facts.data.tombstone))
+  if (
+    way === 'start' &&
+    (facts.data?.datastore !== 'etcd' || facts.data.tombstone || hasPlace(context, name) === false)
+  )
     return [`${name} has no place in the cluster to come back to with its data: choose the way rejoin.`];
   return way === 'rejoin' ? outside(context, name) : [];
 }

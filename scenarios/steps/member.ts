@@ -2,9 +2,9 @@ import { namesOf } from '../../src/incident/cluster.js';
 import { act, look, once } from '../../src/incident/command.js';
 import type { Judgement, Question, Step, StepContext } from '../../src/incident/step.js';
 import { etcdHealth, kubectl, members, showUnit } from '../../src/k3s/ask.js';
-import { healthReason, type Member, parseHttp, parseMembers, parseNodes } from '../../src/k3s/health.js';
+import { healthReason, type Member, parseHttp, parseMembers, parseNodes, urlHost } from '../../src/k3s/health.js';
 import { looksLikeCrashLoop, parseUnit } from '../../src/k3s/systemd.js';
-import { k3sTools, nodeNameOf, pathsOf } from './hosts.js';
+import { k3sTools, nodeAddress, nodeNameOf, pathsOf } from './hosts.js';
 import { at, failed, looping, minutes, no, seconds, silence, yes } from './judge.js';
 import { staysWrong } from './rejoin.js';
 import { startedAgain } from './stop.js';
@@ -24,6 +24,20 @@ export const wayOf = (context: StepContext): Way | undefined => WAYS.find((way) 
 /** Members of a node: K3s calls them `<node>-<8 hexadecimal digits>`. */
 export const membersOf = (found: readonly Member[], node: string): Member[] =>
   found.filter((member) => member.name.replace(/-[0-9a-f]{8}$/, '') === node);
+
+/**
+ * Whether the cluster still counts a server among its members, as the healthy one told it; undefined where it did not tell. One that a reset
+ * or the deletion of its Node took out cannot come back with its data (R22), whatever its unit says at the moment.
+ */
+export function hasPlace(context: StepContext, name: string): boolean | undefined {
+  const found = context.facts(context.choices.primary ?? '').members;
+  if (found === undefined || found.length === 0) return undefined;
+  const address = nodeAddress(context, name);
+  // A learner that has not started has no name yet.
+  return found.some(
+    (member) => membersOf([member], nodeNameOf(context, name)).length > 0 || urlHost(member.peer) === address,
+  );
+}
 
 /** Quorum as the healthy server tells it, with the failed one's place in it. */
 const quorumHolds: Question = {
@@ -65,6 +79,12 @@ function inPlace(context: StepContext, found: readonly Member[], hasNode: boolea
       !namesOf(context.cluster, 'server').some((name) => membersOf([member], nodeNameOf(context, name)).length > 0),
   );
   if (hasNode === undefined) return no('the API does not list its nodes');
+  if (wayOf(context) === 'start' && found.every((member) => member.name !== '') && own.length === 0)
+    return failed([`${node} is no member any more: it cannot come back with the data it has`], {
+      left: 'nothing was changed',
+      next: 'Choose the way rejoin (w): its data goes aside and it joins anew.',
+      lookup: ['16', '17'],
+    });
   return yes(
     [
       `etcd healthy, ${found.length} members`,
@@ -83,7 +103,7 @@ export const verifyQuorum: Step = {
   runbook: 'Scenario 1, step 1: verify cluster health',
   effect: 'observe',
   why: 'With quorum a server is repaired or replaced and no data is touched. Without it this plan is the wrong one.',
-  dependsOn: ['primary', 'target'],
+  dependsOn: ['primary', 'target', 'way'],
   done: quorumHolds,
   pollMs: 2000,
   expectMs: seconds(2),

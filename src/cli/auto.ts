@@ -67,6 +67,7 @@ class AutoOperator {
   readonly #options: AutoOptions;
   readonly #said = new Set<string>();
   readonly #retried = new Map<string, number>();
+  readonly #attested = new Set<string>();
 
   constructor(options: AutoOptions) {
     this.#options = options;
@@ -98,7 +99,7 @@ class AutoOperator {
       );
       for (const { item, met, evidence } of itemStatuses(session.checklistSeen()))
         if (!met) intents.tick(item.id, `practice cluster: ${evidence}`);
-      const notBegun = intents.begin();
+      const notBegun = await this.#begin();
       if (notBegun !== undefined) return notBegun;
       while (session.runner.state.ended === undefined) {
         signal.throwIfAborted();
@@ -113,6 +114,19 @@ class AutoOperator {
     } finally {
       unlisten();
     }
+  }
+
+  /** A host that was silent when it was attested may answer again: its attestation is lifted, and the plan waits for what is seen of it. */
+  async #begin(): Promise<string | undefined> {
+    const { session, intents } = this.#options;
+    const refused = intents.begin();
+    const back = [...this.#attested].filter((name) => session.runner.state.attested[name] === undefined);
+    if (refused === undefined || back.length === 0) return refused;
+    await this.#until(
+      () => back.every((name) => session.runner.state.facts[name]?.reachable === true),
+      `${back.join(', ')}, back again, to be looked at`,
+    );
+    return intents.begin();
   }
 
   /** Whether the steps that look ahead have ended: a choice may be suggested from what they saw. */
@@ -178,8 +192,9 @@ class AutoOperator {
   #attestSilent(): void {
     const { session, intents } = this.#options;
     for (const name of [...namesOf(session.cluster, 'server'), ...namesOf(session.cluster, 'agent')]) {
-      if (session.runner.state.facts[name]?.reachable !== true)
-        intents.attest(name, 'practice: this host is dead on purpose', 'off');
+      if (session.runner.state.facts[name]?.reachable === true) continue;
+      intents.attest(name, 'practice: this host is dead on purpose', 'off');
+      this.#attested.add(name);
     }
   }
 

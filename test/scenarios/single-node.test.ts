@@ -68,6 +68,18 @@ describe.each([
   });
 });
 
+test('one that is only stopped, but no member any more, joins anew: its data has no place to come back to', async () => {
+  await begun(['stopped-member']);
+  await until(() => rig.runner.state.choices.way === 'start', 'the way of a member');
+  await rig.run('node-1', 'k3s kubectl delete node node-3');
+  await until(() => rig.runner.state.choices.way === 'rejoin', 'the way of one that was removed');
+  rig.runner.choose('way', 'start');
+  expect(() => rig.runner.begin()).toThrow('has no place in the cluster');
+  rig.runner.choose('way', 'rejoin');
+  await recovers();
+  expect(await voters()).toEqual(['node-1', 'node-2', 'node-3']);
+});
+
 test('data that was damaged is kept aside, not deleted', async () => {
   await begun(['damaged-member']);
   await recovers();
