@@ -23,7 +23,7 @@ export const stopAndDeliver: readonly Phase[] = [
     steps: [stopServers],
   },
   { id: 'save', title: 'Save', hosts: serversIn, order: () => 'together', steps: [saveServers] },
-  { id: 'deliver', title: 'Deliver', hosts: onlyPrimary, order: () => 'one-by-one', steps: [deliver] },
+  { id: 'deliver', title: 'Deliver', hosts: onlyPrimary, order: () => 'one-by-one', steps: [deliver], beside: 'save' },
 ];
 
 type Steps = Phase['steps'];
@@ -40,15 +40,24 @@ export interface JoinOptions {
 /** Once one server runs: the other servers one by one, then the agents in batches. */
 export const othersJoin = ({ joins = rejoin.title, beforeInstall = [], agents }: JoinOptions): readonly Phase[] => [
   { id: 'program', title: 'Bring K3s', hosts: () => [HERE], order: () => 'together', steps: [fetchProgramForPeers] },
+  { id: 'aside', title: 'Old data aside', hosts: peersOf, order: () => 'together', steps: [moveAside] },
   {
     id: 'peers',
     title: 'The other servers, one by one',
     hosts: peersOf,
     order: () => 'one-by-one',
-    steps: [moveAside, ...beforeInstall, installOnPeer, forgetPassword, { ...rejoin, title: joins }, becomeVoter],
+    steps: [...beforeInstall, installOnPeer, forgetPassword, { ...rejoin, title: joins }, becomeVoter],
   },
   { id: 'peers-ready', title: 'All servers Ready', hosts: peersOf, order: () => 'together', steps: [peerReady] },
-  { id: 'workers', title: 'Workers', hosts: agentsIn, order: () => ({ batches: 5 }), steps: agents },
+  // Every server has its place in etcd by then; what is left of its start takes as long as the agents do.
+  {
+    id: 'workers',
+    title: 'Workers',
+    hosts: agentsIn,
+    order: () => ({ batches: 5 }),
+    steps: agents,
+    beside: 'peers-ready',
+  },
 ];
 
 /** Step 7 of the runbook, and what the restore leaves behind. */

@@ -8,11 +8,24 @@ import { at, minutes, no, seconds, silence, yes } from './judge.js';
 import { joinUrl } from './rejoin.js';
 import { primaryStartedAt } from './start.js';
 
-/** An agent whose configured server is one that was left out, or gave way to a new machine elsewhere, would wait for it forever. */
-export function namesGoneServer(context: StepContext): boolean {
+const ID = 'restart-agents';
+
+/**
+ * An agent whose configured server is one that was left out, or gave way to a new machine elsewhere, would wait for it forever. What it named
+ * when the step began counts: once our override is in place, a look finds another one.
+ */
+function goneServer(context: StepContext): string {
+  const remembered = context.known(ID, 'gone', context.host);
+  return typeof remembered === 'string' ? remembered : namesGone(context);
+}
+
+function namesGone(context: StepContext): string {
   const configured = context.facts(context.host).service?.serverUrl;
-  if (configured === undefined) return false;
-  const host = urlHost(configured.url);
+  return configured !== undefined && isGone(context, configured.url) ? configured.url : '';
+}
+
+function isGone(context: StepContext, url: string): boolean {
+  const host = urlHost(url);
   if (context.choices.fenced.some((name) => host === nodeAddress(context, name))) return true;
   // Of a name nobody can say here where it leads; it may be a load balancer's.
   const replaced = serversIn(context).some((name) => neededK3s(context, name));
@@ -28,20 +41,21 @@ const isApi = (context: StepContext, host: string): boolean =>
   context.cluster.api !== undefined && urlHost(context.cluster.api) === host;
 
 /** Its own configuration comes back into force when the plan ends. */
-const staysWrong = (context: StepContext): string[] =>
-  namesGoneServer(context)
-    ? [
-        `its configuration names ${context.facts(context.host).service?.serverUrl?.url ?? ''}, which is gone: set server: ${joinUrl(context)} there before its next restart`,
-      ]
-    : [];
+const staysWrong = (context: StepContext): string[] => {
+  const gone = goneServer(context);
+  return gone === ''
+    ? []
+    : [`its configuration names ${gone}, which is gone: set server: ${joinUrl(context)} there before its next restart`];
+};
 
 export const restartAgents: Step = {
-  id: 'restart-agents',
+  id: ID,
   title: 'Restart the agents',
   runbook: 'Full restore, step 6: restart K3s agent',
   effect: 'change',
   why: 'They reconnect by themselves, but a kubelet that was not restarted may keep pods the restored API does not know. Containers keep running.',
   gate: 'release',
+  remembers: (context) => ({ gone: namesGone(context) }),
   done: {
     ask: (context) => [look(showUnit(pathsOf(context).unit))],
     judge: (answers, context) => {
@@ -56,7 +70,7 @@ export const restartAgents: Step = {
     },
   },
   run: (context) => [
-    ...(namesGoneServer(context)
+    ...(goneServer(context) !== ''
       ? [
           act(['mkdir', '-p', pathsOf(context).configDir]),
           putText(
@@ -83,7 +97,7 @@ export const restartAgentsOfGoneServers: Step = {
   runbook: 'Full restore, step 6, where it is needed',
   why: 'An agent that names a server that is gone waits for it; the others reconnect by themselves.',
   when: (context) =>
-    namesGoneServer(context)
+    goneServer(context) !== ''
       ? { run: 'yes' }
       : { run: 'no', because: 'its server takes part: it reconnects by itself' },
 };

@@ -109,6 +109,10 @@ export function scenarioFaults(scenario: Scenario): string[] {
   for (const step of scenario.phases.flatMap((phase) => phase.steps)) {
     if (step.holdsUntil?.some((id) => !seen.has(id)) === true) faults.push(`${step.id} holds until an unknown step`);
   }
+  for (const [at, { id, beside }] of scenario.phases.entries()) {
+    if (beside !== undefined && !scenario.phases.slice(0, at).some((phase) => phase.id === beside))
+      faults.push(`phase ${id} runs beside ${beside}, which is no earlier phase`);
+  }
   if (!seen.has(scenario.pointOfNoReturn)) faults.push('the point of no return is no step');
   return faults;
 }

@@ -163,6 +163,8 @@ export interface Phase {
   hosts(context: StepContext): readonly string[];
   order(context: StepContext): Order;
   readonly steps: readonly Step[];
+  /** An earlier phase that it may run beside: it begins when that one may begin, and what comes after both waits for both. */
+  readonly beside?: string;
 }
 
 /** A choice of the operator, in words. */

@@ -131,8 +131,11 @@ export class Site implements RightPort {
     if (how === 'fresh' && !looks) return undefined;
     let lost: Holder | undefined;
     await this.#everywhere(async (host, standing) => {
-      if (how !== 'fresh') await this.#bring(host, standing, how === 'certain');
+      const bringing = how === 'fresh' ? undefined : this.#bring(host, standing, how === 'certain');
+      // Waited for below: until then its failure must not count as nobody's.
+      bringing?.catch(() => undefined);
       if (looks) lost = (await this.#beatOn(host, standing)) ?? lost;
+      await bringing;
     });
     if (!looks) return undefined;
     if (lost !== undefined) this.#lose(lost);

@@ -10,6 +10,7 @@ import type { RunningCommand } from './channel.js';
 import type { ExecRequest, ExecResult, PutRequest } from './host.js';
 import { Kept } from './output.js';
 import { isNetworkProblem } from './problems.js';
+import { putBeside, putStaged, SMALL_BYTES } from './put-small.js';
 import { type CommandRunner, requireAbsolute } from './runner.js';
 
 /** What putting a file needs of a host. */
@@ -26,7 +27,7 @@ export interface PutPort {
 const TRIES = 8;
 
 /**
- * Writes a file on a host. The data goes over standard input of a `dd` that the login user runs, never of a sudo: into a
+ * Writes a file on a host. A small one goes with one command (through sudo: two), see `put-small.ts`. The data of others goes over standard input of a `dd` that the login user runs, never of a sudo: into a
  * private staging folder when it is to belong to root, from where a second command moves it into place; else straight beside
  * its final name. A drop in the middle is resumed where the node's copy ends.
  *
@@ -64,6 +65,7 @@ export async function putFile(port: PutPort, request: PutRequest): Promise<{ rea
   }
 
   async function bring(): Promise<void> {
+    if ('bytes' in request.source && total <= SMALL_BYTES) return bringSmall(request.source.bytes);
     if (!escalated) return beside();
 
     const staging = `${await stagingFolder(port, uid, signal)}/${randomBytes(8).toString('hex')}`;
@@ -76,6 +78,15 @@ export async function putFile(port: PutPort, request: PutRequest): Promise<{ rea
       // Also after a failure: what was staged may be a snapshot's worth of disk.
       await port.exec({ argv: ['rm', '-f', staging], timeoutMs: 10_000 }).catch(() => undefined);
     }
+  }
+
+  async function bringSmall(bytes: Uint8Array): Promise<void> {
+    const small = { path: request.path, bytes, mode, ...signal };
+    const sent = (one: ExecRequest): Promise<ExecResult> => check(port, one, request.path);
+    const repeated = <T>(act: () => Promise<T>): Promise<T> => again(port, request.signal, act);
+    if (escalated) await putStaged(sent, repeated, uid, small);
+    else await repeated(() => putBeside(sent, small));
+    request.onProgress?.(total, total);
   }
 
   async function beside(): Promise<void> {
@@ -206,9 +217,9 @@ async function stagingFolder(port: PutPort, uid: number, signal: { signal?: Abor
   throw failed(port.host, folders.join(' and '), said);
 }
 
-async function check(port: PutPort, request: ExecRequest): Promise<ExecResult> {
+async function check(port: PutPort, request: ExecRequest, path = request.argv.at(-1) ?? ''): Promise<ExecResult> {
   const result = await port.exec({ timeoutMs: 600_000, ...request });
-  if (result.code !== 0) throw failed(port.host, request.argv.at(-1) ?? '', result.stderr || result.stdout);
+  if (result.code !== 0) throw failed(port.host, path, result.stderr || result.stdout);
   return result;
 }
 

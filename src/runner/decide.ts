@@ -61,13 +61,15 @@ interface Reached {
   readonly planned: PlannedHost;
 }
 
-/** Steps and hosts whose turn it is: those before them are over. */
+/** Steps and hosts whose turn it is: those before them are over, but for phases that they run beside. */
 function frontier(plan: readonly PlannedPhase[]): Reached[] {
-  for (const phase of plan) {
-    const reached = frontierOf(phase);
-    if (reached.length > 0) return reached;
-  }
-  return [];
+  const open = plan.map(frontierOf);
+  // How many phases from the first one on are over.
+  const firstOpen = open.findIndex((reached) => reached.length > 0);
+  return plan.flatMap(({ phase }, at) => {
+    const from = phase.beside === undefined ? at : plan.findIndex((one) => one.phase.id === phase.beside);
+    return firstOpen < from ? [] : (open[at] ?? []);
+  });
 }
 
 function frontierOf(phase: PlannedPhase): Reached[] {

@@ -158,9 +158,11 @@ const LONGEST_PAUSE = 15_000;
 /**
  * What must be sure before a command is sent. What destroys, what must never run twice, and what begins a step stands on the servers first; a
  * harmless command after that may be lost with this console: whoever takes over sends it again, and a round trip to every server is saved.
+ * In a step whose act must never run twice, what comes before it only prepares it.
  */
-function readiness({ step, command, index }: Extract<Doing, { do: 'send' }>): Readiness {
-  if (step.effect === 'destroy' || command.again === 'never') return 'certain';
+function readiness({ step, command, index }: Extract<Doing, { do: 'send' }>, commands: readonly Command[]): Readiness {
+  if (command.again === 'never') return 'certain';
+  if (step.effect === 'destroy' && !commands.slice(index).some((one) => one.again === 'never')) return 'certain';
   return index > 0 ? 'fresh' : 'told';
 }
 
@@ -176,7 +178,11 @@ async function send(decision: Extract<Doing, { do: 'send' }>, work: Work): Promi
   if (step.effect !== 'observe' && command.kind !== 'task' && work.ports.right !== undefined) {
     // It stands in the journal on the servers before it is sent: whoever takes over finds it in doubt, and not as never begun.
     work.append({ type: 'announced', step: step.id, host, attempt, index, command: text });
-    if (!(await work.ready(readiness(decision))) || !stillToSend(work, decision, undoing)) return;
+    if (
+      !(await work.ready(readiness(decision, cellOf(work, decision).commands ?? []))) ||
+      !stillToSend(work, decision, undoing)
+    )
+      return;
   }
   work.append({ type: 'sent', step: step.id, host, attempt, index, command: text });
   for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {

@@ -39,14 +39,20 @@ const ready = async (by: Machine, name: string): Promise<boolean> => {
 
 /** Steps 1 to 7 of the paper, one after the other, by the lab's own hand: no SSH, no person, no proof. */
 async function byPaper(key: string): Promise<void> {
+  const begun = performance.now();
+  const said = (what: string): void =>
+    void process.stdout.write(`${((performance.now() - begun) / 1000).toFixed(1).padStart(7)} s  paper: ${what}\n`);
   const servers = cluster.servers;
   const [primary, ...others] = servers;
   if (primary === undefined) throw new Error('no server');
-  for (const server of servers) {
-    await server.act(['systemctl', 'stop', 'k3s']);
-    await server.act(['systemctl', 'disable', '--quiet', 'k3s']);
-    await server.act(['rm', '-rf', `${server.host.dataDir}/server/db/etcd`]);
-  }
+  await Promise.all(
+    servers.map(async (server) => {
+      await server.act(['systemctl', 'stop', 'k3s']);
+      await server.act(['systemctl', 'disable', '--quiet', 'k3s']);
+      await server.act(['rm', '-rf', `${server.host.dataDir}/server/db/etcd`]);
+    }),
+  );
+  said('stopped everywhere');
   const work = `${lab.home}/paper`;
   mkdirSync(work, { recursive: true, mode: 0o700 });
   await bucket.storage.get(key, work);
@@ -61,25 +67,29 @@ async function byPaper(key: string): Promise<void> {
   copyFileSync(plain, `${primary.root}${snapshots}/restored-snapshot.db`);
   const path = 'PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
   const reset = ['--cluster-reset', `--cluster-reset-restore-path=${snapshots}/restored-snapshot.db`];
+  said('fetched and decrypted');
   await primary.inside(['env', path, 'K3S_NODE_NAME=node-1', 'k3s', 'server', ...reset]);
+  said('reset');
   for (const server of [primary, ...others]) {
     // The paper empties the others' databases a second time.
     if (server !== primary) await server.act(['rm', '-rf', `${server.host.dataDir}/server/db/etcd`]);
     await server.act(['systemctl', 'start', 'k3s']);
     await server.act(['systemctl', 'enable', '--quiet', 'k3s']);
     await until(`${server.host.name} Ready`, () => ready(primary, server.host.name), { withinMs: 240_000 });
+    said(`${server.host.name} Ready`);
   }
   for (const machine of lab.machines.values()) {
     if (machine.host.role === 'server') continue;
     await machine.act(['systemctl', 'restart', 'k3s-agent']);
     await until(`${machine.host.name} Ready`, () => ready(primary, machine.host.name), { withinMs: 240_000 });
   }
+  said('workers Ready');
   for (const what of ['nodes', 'pods', 'pv,pvc', 'svc', 'ingress'])
     await primary.inside(['k3s', 'kubectl', 'get', what, '--all-namespaces']);
 }
 
 async function byThePaper(key: string, backup: Map<string, string>): Promise<number> {
-  await cluster.destroy();
+  await cluster.put(`${PREFIX}lost`, 'written after the backup');
   const took = await timed(() => byPaper(key));
   for (const server of cluster.servers) expect(await cluster.read(PREFIX, server.host.name)).toEqual(backup);
   return took;
@@ -114,7 +124,7 @@ it('the console against the paper', { timeout: 1_800_000 }, async () => {
 
   const paper = await byThePaper(key, backup);
 
-  await cluster.destroy();
+  await cluster.put(`${PREFIX}lost`, 'written after the backup');
   const run = drive(lab, writeInventory(lab, { backups: bucket.lines }));
   const console_ = await timed(() => run.ended);
   const ended = await run.ended;

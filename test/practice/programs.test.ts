@@ -70,6 +70,13 @@ describe('programs behave like GNU’s for the options a console sends', () => {
     expect(got.code === 0).toBe(code === 0);
   });
 
+  it.each(['… and é', 'é only', 'plain'])('a shell takes %s from standard input as it is', async (text) => {
+    const stdin = new Uint8Array(Buffer.from(text));
+    await lab.run('node-1', "sh -c 'cat > /var/tmp/text'", { stdin });
+    expect(await lab.out('node-1', 'cat /var/tmp/text')).toBe(text);
+    expect(await lab.out('node-1', 'stat -c %s /var/tmp/text')).toBe(`${stdin.length}\n`);
+  });
+
   it('reads binary files byte for byte and continues an upload where it broke off', async () => {
     const bytes = new Uint8Array(Array.from({ length: 70_000 }, (_, index) => (index * 31) % 256));
     await lab.run('node-1', 'dd of=/var/tmp/bin status=none', { stdin: bytes.slice(0, 40_000) });

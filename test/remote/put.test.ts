@@ -35,12 +35,15 @@ exec "$@"`,
 
 describe('put', () => {
   it.each([
-    ['as the login user', false, false],
-    ['to root through passwordless sudo', true, false],
-    ['to root through a sudo that asks', true, true],
-  ])('%s: content, mode, folders, nothing left over', async (_, root, asks) => {
+    ['as the login user', false, false, 3_500_000],
+    ['to root through passwordless sudo', true, false, 3_500_000],
+    ['to root through a sudo that asks', true, true, 3_500_000],
+    ['a small one as the login user', false, false, 4_000],
+    ['a small one to root through passwordless sudo', true, false, 4_000],
+    ['a small one to root through a sudo that asks', true, true, 4_000],
+  ])('%s: content, mode, folders, nothing left over', async (_, root, asks, size) => {
     const { server, host, to } = await bench({}, asks);
-    const bytes = randomBytes(3_500_000);
+    const bytes = randomBytes(size);
     const seen: [number, number][] = [];
     const result = await host.put({
       source: { bytes },
@@ -52,7 +55,8 @@ describe('put', () => {
     expect(result).toEqual({ bytes: bytes.length });
     expect(readFileSync(to).equals(bytes)).toBe(true);
     expect(statSync(to).mode & 0o777).toBe(0o640);
-    expect(seen.at(0)).toEqual([0, bytes.length]);
+    // A small one has no middle to tell of.
+    expect(seen.at(0)).toEqual([size > 256 * 1024 ? 0 : bytes.length, bytes.length]);
     expect(seen.at(-1)).toEqual([bytes.length, bytes.length]);
     expect(existsSync(`${to}.part`)).toBe(false);
     if (!root) return;
@@ -61,7 +65,30 @@ describe('put', () => {
     expect(readdirSync(stage)).toEqual([]);
     const asRoot = readFileSync(join(server.bin, 'root.log'), 'utf8');
     expect(asRoot).not.toContain('dd ');
-    expect(asRoot).toContain(`mv -T ${to}.part ${to}`);
+    expect(asRoot).toContain(size > 256 * 1024 ? `mv -T ${to}.part ${to}` : `${to} 0640`);
+  });
+
+  it.each([
+    ['as the login user', false, 1],
+    ['through sudo', true, 2],
+  ])('a small file %s does not cost a round trip for every thought', async (_, root, trips) => {
+    const { server, host, to } = await bench();
+    const put = (): Promise<unknown> => host.put({ source: { bytes: Buffer.from('x') }, path: to, mode: 0o600, root });
+    await put();
+    const before = server.commands.length;
+    await put();
+    expect(server.commands.length - before).toBe(trips);
+  });
+
+  it('a small file that does not come whole takes no place', async () => {
+    const { server, host, to } = await bench();
+    mkdirSync(join(server.home, 'deep', 'down'), { recursive: true });
+    writeFileSync(to, 'old');
+    server.program('cat', 'head -c 3');
+    const problem = await problemOf(host.put({ source: { bytes: Buffer.from('hello') }, path: to, mode: 0o600 }));
+    expect(problem).toMatchObject({ id: 'put-failed', what: expect.stringContaining('3 of 5 bytes arrived') });
+    expect(readFileSync(to, 'utf8')).toBe('old');
+    expect(readdirSync(join(server.home, 'deep', 'down'))).toEqual(['file']);
   });
 
   it('a login as root writes beside the file, private while data comes in', async () => {
@@ -69,8 +96,9 @@ describe('put', () => {
     const { hosts } = open([entry('cp1', server.port, { user: 'root' })], [server]);
     server.program('install', 'exec /usr/bin/install $(echo "$*" | sed "s/-o root -g root//")');
     const to = join(server.home, 'x', 'file');
-    await hosts.get('cp1').put({ source: { bytes: Buffer.from('hello') }, path: to, mode: 0o600, root: true });
-    expect(readFileSync(to, 'utf8')).toBe('hello');
+    const bytes = Buffer.alloc(300_000, 'hello');
+    await hosts.get('cp1').put({ source: { bytes }, path: to, mode: 0o600, root: true });
+    expect(readFileSync(to).equals(bytes)).toBe(true);
     const sent = server.commands.slice(1).map((command) => command.replace('env LC_ALL=C ', '').replaceAll(to, 'TO'));
     expect(sent).toEqual([
       'install -D -o root -g root -m 0600 /dev/null TO.part',
@@ -128,9 +156,12 @@ describe('put', () => {
   it('says what failed: no room, no such local file, a path that is none', async () => {
     const { server, host, to } = await bench();
     server.program('dd', 'cat > /dev/null; echo "dd: error writing: No space left on device" >&2; exit 1');
-    const full = await problemOf(host.put({ source: { bytes: Buffer.from('x') }, path: to, mode: 0o600 }));
-    expect(full).toMatchObject({ id: 'put-failed', next: expect.stringContaining('Make room') });
-    expect(readdirSync(join(server.home, 'deep', 'down'))).toEqual([]);
+    server.program('cat', 'echo "cat: write error: No space left on device" >&2; exit 1');
+    for (const size of [1, 300_000]) {
+      const full = await problemOf(host.put({ source: { bytes: Buffer.alloc(size) }, path: to, mode: 0o600 }));
+      expect(full).toMatchObject({ id: 'put-failed', next: expect.stringContaining('Make room') });
+      expect(readdirSync(join(server.home, 'deep', 'down'))).toEqual([]);
+    }
     const missing = await problemOf(host.put({ source: { file: '/no/such' }, path: to, mode: 0o600 }));
     expect(missing.id).toBe('file-unreadable');
     const relative = await problemOf(

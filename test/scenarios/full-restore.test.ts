@@ -84,9 +84,25 @@ describe('a full restore', () => {
     await begun();
     await recovers(3);
     const at = (step: string, host: string): number => cell(step, host)?.begunAt ?? 0;
-    expect(at('aside', 'node-3')).toBeGreaterThanOrEqual(cell('voter', 'node-2')?.endedAt ?? Number.POSITIVE_INFINITY);
-    expect(at('aside', 'node-3')).toBeLessThan(cell('peer-ready', 'node-2')?.endedAt ?? 0);
-    expect(at('aside', 'node-2')).toBeGreaterThanOrEqual(cell('verify-primary', 'node-1')?.endedAt ?? 0);
+    const ended = (step: string, host: string): number => cell(step, host)?.endedAt ?? Number.POSITIVE_INFINITY;
+    expect(at('rejoin', 'node-3')).toBeGreaterThanOrEqual(ended('voter', 'node-2'));
+    expect(at('rejoin', 'node-3')).toBeLessThan(cell('peer-ready', 'node-2')?.endedAt ?? 0);
+    for (const peer of ['node-2', 'node-3'])
+      expect(at('aside', peer)).toBeGreaterThanOrEqual(ended('verify-primary', 'node-1'));
+    // The agents wait for every server's place in etcd, not for its Node.
+    expect(at('restart-agents', 'node-4')).toBeGreaterThanOrEqual(ended('voter', 'node-3'));
+    expect(at('restart-agents', 'node-4')).toBeLessThan(cell('peer-ready', 'node-3')?.endedAt ?? 0);
+    expect(at('verify-nodes', 'node-1')).toBeGreaterThanOrEqual(ended('restart-agents', 'node-4'));
+  });
+
+  test('the snapshot is brought while the servers are saved, and the reset waits for both', async () => {
+    await begun();
+    await recovers(3);
+    expect(cell('deliver', 'node-1')?.begunAt).toBeLessThan(cell('save', 'node-2')?.endedAt ?? 0);
+    const over = ['node-1', 'node-2', 'node-3'].map((host) => cell('save', host)?.endedAt ?? Number.NaN);
+    expect(cell('reset', 'node-1')?.begunAt).toBeGreaterThanOrEqual(
+      Math.max(...over, cell('deliver', 'node-1')?.endedAt ?? 0),
+    );
   });
 
   test('five gates, each shown once, whatever has to be done', async () => {

@@ -13,6 +13,7 @@ import type {
   PutRequest,
   StreamRequest,
 } from '../../src/remote/host.js';
+import { putBeside, SMALL_BYTES } from '../../src/remote/put-small.js';
 import { quoteArgv } from '../../src/remote/quote.js';
 
 export type Cut = 'before' | 'during' | 'after';
@@ -95,17 +96,24 @@ export class PracticeHost implements Host {
 
   async #put(request: PutRequest): Promise<{ readonly bytes: number }> {
     const bytes = 'bytes' in request.source ? request.source.bytes : new Uint8Array(readFileSync(request.source.file));
-    const part = `${request.path}.part`;
     const signal = request.signal === undefined ? {} : { signal: request.signal };
-    for (const [argv, stdin] of [
-      [['install', '-D', '-o', 'root', '-g', 'root', '-m', '0600', '/dev/null', part], undefined],
-      [['dd', `of=${part}`, 'bs=1M', 'oflag=seek_bytes', 'seek=0', 'conv=notrunc', 'status=none'], bytes],
-      [['chmod', request.mode.toString(8).padStart(4, '0'), part], undefined],
-      [['mv', '-T', part, request.path], undefined],
-    ] as const) {
-      const said = await this.#run(argv, { ...signal, ...(stdin === undefined ? {} : { stdin }), timeoutMs: 600_000 });
+    const mode = request.mode.toString(8).padStart(4, '0');
+    const check = async ({ argv, stdin }: Pick<ExecRequest, 'argv' | 'stdin'>): Promise<ExecResult> => {
+      const feed = stdin === undefined ? {} : { stdin: Buffer.from(stdin) };
+      const said = await this.#run(argv, { ...signal, ...feed, timeoutMs: 600_000 });
       if (said.code !== 0) throw problem(this.name, 'put-failed', said.stderr);
+      return said;
+    };
+    if (bytes.length <= SMALL_BYTES) {
+      await putBeside(check, { path: request.path, bytes, mode, ...signal });
+      return { bytes: bytes.length };
     }
+    const part = `${request.path}.part`;
+    await check({ argv: ['install', '-D', '-o', 'root', '-g', 'root', '-m', '0600', '/dev/null', part] });
+    const dd = ['dd', `of=${part}`, 'bs=1M', 'oflag=seek_bytes', 'seek=0', 'conv=notrunc', 'status=none'];
+    await check({ argv: dd, stdin: bytes });
+    await check({ argv: ['chmod', mode, part] });
+    await check({ argv: ['mv', '-T', part, request.path] });
     return { bytes: bytes.length };
   }
 

@@ -24,8 +24,13 @@ const CALL_FILE: FsStat = {
 };
 const isCall = (path: string): boolean => path.endsWith(`/bin/${CALL}`);
 
-function bytes(content: FileContent): Uint8Array {
-  return typeof content === 'string' ? new Uint8Array(Buffer.from(content)) : content.slice();
+type Encoding = Parameters<IFileSystem['writeFile']>[2];
+
+/** What came in as bytes (standard input, say) is handed around as a string of them; the library says so when it writes that to a file. */
+function bytes(content: FileContent, how: Encoding): Uint8Array {
+  if (typeof content !== 'string') return content.slice();
+  const encoding = typeof how === 'string' ? how : (how?.encoding ?? 'utf8');
+  return new Uint8Array(Buffer.from(content, encoding as BufferEncoding));
 }
 
 /** The word by which a shell calls one of the node's programs. */
@@ -54,11 +59,11 @@ export class ShellFiles implements IFileSystem {
     const text = programText(path, this.programs);
     return text === undefined ? this.files().read(path) : new Uint8Array(Buffer.from(text));
   }
-  async writeFile(path: string, content: FileContent): Promise<void> {
-    this.files().write(path, bytes(content));
+  async writeFile(path: string, content: FileContent, how?: Encoding): Promise<void> {
+    this.files().write(path, bytes(content, how));
   }
-  async appendFile(path: string, content: FileContent): Promise<void> {
-    this.files().append(path, bytes(content));
+  async appendFile(path: string, content: FileContent, how?: Encoding): Promise<void> {
+    this.files().append(path, bytes(content, how));
   }
   async exists(path: string): Promise<boolean> {
     return isCall(path) || this.files().exists(path);

@@ -122,7 +122,12 @@ export async function runScript(
     sleep: (ms) => node.time.sleep(ms, run.signal),
   });
   const positional = args.length > 0 ? `set -- ${args.map(quote).join(' ')}\n` : '';
-  const result = await bash.exec(positional + script, { stdin, signal: run.signal, rawScript: true });
+  const result = await bash.exec(positional + script, {
+    stdin,
+    stdinKind: 'bytes',
+    signal: run.signal,
+    rawScript: true,
+  });
   if (result.stdout !== '') await run.output.out(result.stdout);
   if (result.stderr !== '') await run.output.err(result.stderr);
   return run.signal.aborted ? 143 : result.exitCode;

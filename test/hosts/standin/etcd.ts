@@ -6,7 +6,7 @@ import { bootstrapKeys } from '../../../src/practice/k3s/image.js';
 import type { BeginFrom, EtcdPort, Lineage, Member, Supervisor, WalRecord } from '../../../src/practice/k3s/ports.js';
 import { Gateway } from './gateway.js';
 import { History, type SharedHistory } from './history.js';
-import { membersInImage, readWal } from './wal.js';
+import { membersStored, readWal, type StoredMember } from './wal.js';
 
 const LAB = '/opt/lab';
 
@@ -26,6 +26,7 @@ interface Start {
 export class RealEtcd implements EtcdPort {
   readonly #remote = new Map<string, Lineage>();
   #start: Start | undefined;
+  #stored: readonly StoredMember[] = [];
   #child: ChildProcess | undefined;
   history: History | undefined;
   /** Where a member answers that can speak for the cluster while this one is a learner. */
@@ -36,6 +37,11 @@ export class RealEtcd implements EtcdPort {
     readonly ip: string,
   ) {}
 
+  /** Looks into the database that lies there, before the model asks for it. */
+  async look(dir: string): Promise<void> {
+    this.#stored = await membersStored(`${dir}/member/snap/db`);
+  }
+
   read(dir: string): WalRecord | undefined {
     const wal = readWal(dir);
     if (wal === undefined) return undefined;
@@ -45,7 +51,7 @@ export class RealEtcd implements EtcdPort {
   }
 
   #open(dir: string, wal: WalRecord, image = readFileSync(`${dir}/member/snap/db`)): void {
-    const members: Member[] = membersInImage(image).map((one) => ({ ...one, promotedAt: 0 }));
+    const members: Member[] = this.#stored.map((one) => ({ ...one, promotedAt: 0 }));
     this.history = new History(wal, members, new Uint8Array(image), bootstrapKeys(image)[0] ?? '');
   }
 
@@ -183,13 +189,17 @@ export class RealEtcd implements EtcdPort {
     });
   }
 
-  /** Ends etcd in peace, so that its log is closed. */
+  /**
+   * Ends etcd in peace, so that its log is closed. Where all servers stop at once, the one that still leads waits for a quorum that is
+   * leaving; the last of several that stop one after the other has nobody to wait for (R55).
+   */
   async stop(): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
+    const agreed = await new Gateway('http://127.0.0.1:2379').agreed(300);
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), 2_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), agreed ? 30_000 : 300);
     await gone;
     clearTimeout(timer);
   }

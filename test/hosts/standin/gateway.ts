@@ -37,8 +37,8 @@ export class Gateway {
   }
 
   /** Whether this member has a leader that a majority follows: a read that has to be agreed on. */
-  async agreed(): Promise<boolean> {
-    return (await this.#ask('/v3/kv/range', { key: base64('stand-in') }, 1_000)) !== undefined;
+  async agreed(withinMs = 1_000): Promise<boolean> {
+    return (await this.#ask('/v3/kv/range', { key: base64('stand-in') }, withinMs)) !== undefined;
   }
 
   async learnerHasLeader(): Promise<boolean> {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { beginK3s, k3sEvent, k3sTerminate, newState } from '../../../src/practice/k3s/model.js';
 import { readOptions } from '../../../src/practice/k3s/options.js';
+import { at } from '../../../src/practice/k3s/paths.js';
 import type { K3sEvent, K3sPorts, K3sState } from '../../../src/practice/k3s/ports.js';
 import { RealEtcd } from './etcd.js';
 import { RealFiles } from './files.js';
@@ -57,6 +58,12 @@ export class StandIn {
     writeFileSync('/proc/self/comm', `k3s-${role}`);
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       process.once(signal, () => this.#guarded(() => k3sTerminate(this.#ports, this.state)));
+    void this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    // One that cannot be read has no members to tell; what K3s makes of it is the model's business.
+    if (this.state.options.command === 'server') await this.etcd.look(at.etcd(this.state)).catch(() => undefined);
     this.#guarded(() => beginK3s(this.#ports, this.state));
     void this.#watch();
   }

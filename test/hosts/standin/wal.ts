@@ -1,5 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { WalRecord } from '../../../src/practice/k3s/ports.js';
+import { readMetas } from '../../../src/snapshot/bolt-meta.js';
+import { Breath } from '../../../src/snapshot/breathe.js';
+import { scanEtcd } from '../../../src/snapshot/etcd-scan.js';
+import { Findings } from '../../../src/snapshot/findings.js';
+import { RandomReader } from '../../../src/snapshot/reader.js';
 
 /** Numbers of a protobuf message by field; only varints are kept. */
 function varints(bytes: Buffer): Map<number, bigint> {
@@ -51,24 +56,31 @@ export function readWal(dir: string): WalRecord | undefined {
   return undefined;
 }
 
-interface StoredMember {
+/** A member as etcd keeps it in its database. */
+export interface StoredMember {
   readonly id: string;
   readonly name: string;
   readonly ip: string;
   readonly learner: boolean;
 }
 
-/** The members a database image speaks of, the last word on each. */
-export function membersInImage(image: Uint8Array): StoredMember[] {
-  const text = Buffer.from(image.buffer, image.byteOffset, image.byteLength).toString('latin1');
-  const found = new Map<string, StoredMember>();
-  for (const match of text.matchAll(
-    /\{"id":(\d+),"peerURLs":\["https?:\/\/([^"]+):2380"\](?:,"isLearner":(true|false))?(?:,"name":"([^"]*)")?/g,
-  )) {
-    const id = BigInt(match[1] ?? 0)
-      .toString(16)
-      .padStart(16, '0');
-    found.set(id, { id, ip: match[2] ?? '', learner: match[3] === 'true', name: match[4] ?? '' });
+/** The members in etcd's own bucket for them; those of freed pages, which a search through the bytes would find, are not among them. */
+export async function membersStored(database: string): Promise<readonly StoredMember[]> {
+  if (!existsSync(database)) return [];
+  const reader = await RandomReader.open(database);
+  try {
+    const findings = new Findings();
+    const meta = readMetas(reader, reader.size, findings);
+    if (meta === undefined) return [];
+    const nobody = { take: (): void => undefined };
+    const scan = await scanEtcd(reader, meta, nobody, findings, new Breath(undefined), () => undefined);
+    return scan.members.map(({ id, name, peerURLs, learner }) => ({
+      id: id.padStart(16, '0'),
+      name,
+      learner,
+      ip: /\/\/(.*):2380/.exec(peerURLs[0] ?? '')?.[1] ?? '',
+    }));
+  } finally {
+    await reader.close();
   }
-  return [...found.values()];
 }
