@@ -165,6 +165,6 @@ export const fullRestore: Scenario = {
       steps: [reset, startPrimary, verifyPrimary],
     },
     ...othersJoin({ agents: [restartAgents] }),
-    ...verifyAndTidy([listGoneNodes, deleteGoneNodes, verifyObjects]),
+    ...verifyAndTidy({ data: [verifyObjects], nodes: [listGoneNodes, deleteGoneNodes] }),
   ],
 };

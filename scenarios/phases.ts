@@ -60,14 +60,31 @@ export const othersJoin = ({ joins = rejoin.title, beforeInstall = [], agents }:
   },
 ];
 
-/** Step 7 of the runbook, and what the restore leaves behind. */
-export const verifyAndTidy = (alsoVerified: Steps = []): readonly Phase[] => [
+/** What is verified besides what every restore verifies. */
+export interface VerifyOptions {
+  /** Needs the first server only. */
+  readonly data?: Steps;
+  /** Needs all of them. */
+  readonly nodes?: Steps;
+}
+
+/** Step 7 of the runbook, and what the restore leaves behind. What the first server alone can show is looked at while the others join. */
+export const verifyAndTidy = ({ data = [], nodes = [] }: VerifyOptions = {}): readonly Phase[] => [
   {
     id: 'verify',
-    title: 'Verification',
+    title: 'Verification of the data',
     hosts: onlyPrimary,
     order: () => 'one-by-one',
-    steps: [verifyNodes, ...alsoVerified, verifyPods, testImage, testPod, deleteTestPod, freshSnapshot],
+    steps: [...data, testImage],
+    beside: 'peers',
+  },
+  {
+    id: 'verify-nodes',
+    title: 'Verification of the cluster',
+    hosts: onlyPrimary,
+    order: () => 'one-by-one',
+    // The gate of the test pod is where the plan waits: who has gone is seen by then, and may be chosen.
+    steps: [verifyNodes, ...nodes, verifyPods, testPod, deleteTestPod, freshSnapshot],
   },
   {
     id: 'cleanup',
@@ -76,5 +93,12 @@ export const verifyAndTidy = (alsoVerified: Steps = []): readonly Phase[] => [
     order: () => 'together',
     steps: [removeOverrides, forgetUnits],
   },
-  { id: 'leftovers', title: 'What is left over', hosts: serversIn, order: () => 'together', steps: [listLeftovers] },
+  {
+    id: 'leftovers',
+    title: 'What is left over',
+    hosts: serversIn,
+    order: () => 'together',
+    steps: [listLeftovers],
+    beside: 'cleanup',
+  },
 ];

@@ -207,6 +207,6 @@ export const quorumLoss: Scenario = {
       steps: [resetMembership, { ...startPrimary, title: 'Start the surviving server' }, verifyPrimary],
     },
     ...othersJoin({ joins: 'Let it join the surviving server', agents: [restartAgentsOfGoneServers] }),
-    ...verifyAndTidy([listGoneNodes, deleteGoneNodes]),
+    ...verifyAndTidy({ nodes: [listGoneNodes, deleteGoneNodes] }),
   ],
 };

@@ -106,6 +106,6 @@ export const restoreElsewhere: Scenario = {
       steps: [reset, primaryCertificates, startPrimary, verifyPrimary, forgetPasswords],
     },
     ...othersJoin({ beforeInstall: [asideIdentity, peerCertificates], agents: [agentCertificates, restartAgents] }),
-    ...verifyAndTidy([verifyObjects]),
+    ...verifyAndTidy({ data: [verifyObjects] }),
   ],
 };

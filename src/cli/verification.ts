@@ -11,7 +11,7 @@ import type { HostsPort } from '../runner/ports.js';
 import { liveObjects } from '../snapshot/index.js';
 
 /** Several checks at a time: each is one or a few questions to the API. */
-const AT_ONCE = 3;
+const AT_ONCE = 5;
 
 /** The server that is asked: the restored one, else the first whose API answers; undefined when none does. */
 export function verifiable(state: IncidentState): string | undefined {

@@ -394,18 +394,20 @@ export class Site implements RightPort {
   /** Whether a journal of this run stands on a server that holds what our record does not. */
   async #goneOnElsewhere(): Promise<Extract<Taken, { kind: 'elsewhere' }> | undefined> {
     const ours = new Map(this.#options.rows(0).map((row) => [row.seq, row.hash]));
-    for (const { host, silent } of this.#options.servers()) {
-      const standing = this.#at(host.name);
-      if (silent !== undefined || standing.why !== undefined) continue;
-      const signal = AbortSignal.timeout(PATIENCE_MS);
-      const found = await journalsOn(host, signal, this.#options.owner.run).catch(() => []);
-      for (const { directory, last } of found) {
-        if (last === undefined || ours.get(last.seq) === last.hash) continue;
-        const rows = await rowsOf(host, directory, signal).catch(() => []);
-        return { kind: 'elsewhere', ...whoWrote(rows) };
-      }
-    }
-    return undefined;
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const answering = this.#options
+      .servers()
+      .filter(({ host, silent }) => silent === undefined && this.#at(host.name).why === undefined);
+    const found = await Promise.all(
+      answering.map(async ({ host }) => {
+        const journals = await journalsOn(host, signal, this.#options.owner.run).catch(() => []);
+        return journals.map(({ directory, last }) => ({ host, directory, last }));
+      }),
+    );
+    const stranger = found.flat().find(({ last }) => last !== undefined && ours.get(last.seq) !== last.hash);
+    if (stranger === undefined) return undefined;
+    const rows = await rowsOf(stranger.host, stranger.directory, signal).catch(() => []);
+    return { kind: 'elsewhere', ...whoWrote(rows) };
   }
 }
 
