@@ -1,7 +1,7 @@
 import { Box, useInput, usePaste, useStdout, useWindowSize } from 'ink';
 import { type ReactNode, useCallback, useEffect } from 'react';
 import type { Intents } from '../src/incident/intents.js';
-import type { ConsoleStore } from '../src/store/store.js';
+import type { ConsoleState, ConsoleStore } from '../src/store/store.js';
 import { initialView, PANES, reduceView, topDialog, type ViewAction, type ViewState } from '../src/store/view.js';
 import { Dialogs, dialogKeys } from './Dialogs.js';
 import { vacantText } from './dialogs/go-on.js';
@@ -11,6 +11,7 @@ import { Header } from './Header.js';
 import { pressName, separatePresses } from './hooks/press.js';
 import { useConsole } from './hooks/use-console.js';
 import { useLatest } from './hooks/use-latest.js';
+import { digitsArePanes } from './keys.js';
 import { Lines } from './Lines.js';
 import { isSmall, isTooSmall, layout, SMALLEST } from './layout.js';
 import { type Line, seg } from './line.js';
@@ -116,7 +117,7 @@ export function App({ store, intents }: Props): ReactNode {
   const body =
     dialog === undefined ? (
       <>
-        {small && !view.zoom ? <Lines lines={[tabs(view.focus, columns)]} /> : null}
+        {small && !view.zoom ? <Lines lines={[tabs(state, view.focus)]} /> : null}
         {layout(state, view, columns, rows).map((row) => (
           <Box key={row.map((column) => column.map((one) => one.pane).join()).join()}>
             {row.map((column) => (
@@ -148,9 +149,10 @@ export function App({ store, intents }: Props): ReactNode {
   );
 }
 
-function tabs(focus: (typeof PANES)[number], columns: number): Line {
+/** The panes by name, with their digit where it opens them. */
+function tabs(state: ConsoleState, focus: (typeof PANES)[number]): Line {
   return PANES.map((pane, index) =>
-    seg(columns >= 70 ? ` ${index + 1} ${pane} ` : ` ${index + 1} `, pane === focus ? 'accent' : 'dim'),
+    seg(digitsArePanes(state) ? ` ${index + 1} ${pane} ` : `  ${pane}  `, pane === focus ? 'accent' : 'dim'),
   );
 }
 

@@ -13,6 +13,7 @@ export type CommandId =
   | 'next-pane'
   | 'previous-pane'
   | 'pane'
+  | 'scenario'
   | 'up'
   | 'down'
   | 'page-up'
@@ -106,6 +107,10 @@ const at =
 const replaying = (state: ConsoleState): boolean => state.mode === 'REPLAY';
 /** Nothing is done from this console: it observes, or shows a record. */
 export const looksOnly = (state: ConsoleState): boolean => state.mode === 'OBSERVE' || replaying(state);
+
+/** Scenarios stand on the screen with their numbers: then a digit means one of them, else a pane. */
+const choosing = (state: ConsoleState): boolean => !begun(state) && !looksOnly(state);
+export const digitsArePanes = (state: ConsoleState): boolean => !choosing(state);
 
 export const KEYS: readonly KeySpec[] = [
   { id: 'play', keys: 'space', press: [' '], label: 'play, pause', footer: 1, when: replaying },
@@ -328,6 +333,15 @@ export const KEYS: readonly KeySpec[] = [
     keys: `1…${PANES.length}`,
     press: PANES.map((_pane, index) => String(index + 1)),
     label: 'plan, checklist, nodes, step, journal, backups, commands',
+    when: digitsArePanes,
+  },
+  {
+    id: 'scenario',
+    keys: '1-9',
+    press: ['1', '2', '3', '4', '5', '6', '7', '8', '9'],
+    label: 'scenario',
+    footer: 2,
+    when: choosing,
   },
   { id: 'up', keys: 'up k', press: ['up', 'k'], label: 'up' },
   { id: 'down', keys: 'down j', press: ['down', 'j'], label: 'down' },

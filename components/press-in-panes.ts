@@ -55,6 +55,13 @@ export function run(command: CommandId, name: string, tools: PressTools): void {
       return change({ do: 'next-pane', by: -1 });
     case 'pane':
       return change({ do: 'focus', pane: PANES[Number(name) - 1] ?? 'plan' });
+    case 'scenario': {
+      const at = Number(name) - 1;
+      if (state.triage.options[at] === undefined) return;
+      change({ do: 'focus', pane: 'plan' });
+      change({ do: 'place', pane: 'plan', at });
+      return chooseScenario(at, tools);
+    }
     case 'zoom':
       return change({ do: 'zoom' });
     case 'up':
@@ -192,16 +199,20 @@ function enter(tools: PressTools): void {
       text: problem === undefined ? 'Nothing is wrong with the connection to it.' : `${problem.what} ${problem.next}`,
     });
   }
-  if (view.focus === 'plan' && state.incident?.begun !== true) {
-    const option = state.triage.options[optionCursor(state, view)];
-    if (option !== undefined && option.id !== state.incident?.scenario)
-      return say(tools, intents.chooseScenario(option.id));
-    return change({
-      do: 'notice',
-      text: 'Chosen. b backups, p server, c checklist; o begins the plan: its first gate follows.',
-    });
-  }
+  if (view.focus === 'plan' && state.incident?.begun !== true) return chooseScenario(optionCursor(state, view), tools);
   if (view.focus === 'plan') change({ do: 'focus', pane: 'step' });
+}
+
+/** Only chooses: nothing is sent before the plan is begun, and nothing is changed before its first gate. */
+function chooseScenario(at: number, tools: PressTools): void {
+  const { state, intents, change } = tools;
+  const option = state.triage.options[at];
+  if (option !== undefined && option.id !== state.incident?.scenario)
+    return say(tools, intents.chooseScenario(option.id));
+  return change({
+    do: 'notice',
+    text: 'Chosen. b backups, p server, c checklist; o begins the plan: its first gate follows.',
+  });
 }
 
 /** Large data is copied when somebody wants it; a word will do as well. */

@@ -1,6 +1,6 @@
 import type { ConsoleState } from '../../src/store/store.js';
 import { PANES, type PaneId, type ViewState } from '../../src/store/view.js';
-import { type CommandId, workingKeys } from '../keys.js';
+import { type CommandId, digitsArePanes, workingKeys } from '../keys.js';
 import { exactly, type Line, line, pad, seg, windowOf } from '../line.js';
 import { GLYPH } from '../symbols.js';
 
@@ -19,6 +19,7 @@ const NOT_NAMED = new Set<CommandId>([
   'top',
   'bottom',
   'pane',
+  'scenario',
   'next-pane',
   'previous-pane',
   'back',
@@ -39,7 +40,12 @@ export function paletteItems(state: ConsoleState, view: ViewState, text: string)
     return [{ do: 'command', id: key.id, label: key.label, keys: key.keys }];
   });
   const panes = PANES.map(
-    (pane, index): PaletteItem => ({ do: 'pane', pane, label: `pane ${pane}`, keys: String(index + 1) }),
+    (pane, index): PaletteItem => ({
+      do: 'pane',
+      pane,
+      label: `pane ${pane}`,
+      keys: digitsArePanes(state) ? String(index + 1) : 'tab',
+    }),
   );
   const rank = (item: PaletteItem): number => {
     const label = item.label.toLowerCase();

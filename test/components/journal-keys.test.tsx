@@ -27,8 +27,8 @@ const LINES = [
 async function atTheJournal(intents: Parameters<typeof openApp>[0] = {}) {
   const app = openApp(intents);
   app.store.setState({ journal: LINES, entries: entriesFor(threeHosts) });
-  await app.waitFor('5 journal');
-  app.press('5');
+  await app.waitFor('journal');
+  for (const _pane of ['checklist', 'nodes', 'step', 'journal']) app.press('\t');
   await app.waitFor('the end');
   return app;
 }
