@@ -4,34 +4,41 @@ import type { ExecRequest, ExecResult, PutRequest } from './host.js';
 /** Up to this size contents go with one command instead of a conversation: what a step places on a node is a few kilobytes. */
 export const SMALL_BYTES = 256 * 1024;
 
-const WHOLE = `[ "$(stat -c %s "$f")" = "$size" ] || { echo "$(stat -c %s "$f") of $size bytes arrived" >&2; rm -f "$f"; exit 1; }`;
+/** Text for `sh -c` without a newline: a login shell that is csh takes none (see `quote.ts`). */
+const line = (...parts: readonly string[]): string => parts.join(' ');
+
+const WHOLE = line(
+  '[ "$(stat -c %s "$f")" = "$size" ] ||',
+  '{ echo "$(stat -c %s "$f") of $size bytes arrived" >&2; rm -f "$f"; exit 1; };',
+);
 
 /** Standard input into a file, private while it comes in and in its place only when it came whole. $1 path, $2 bytes, $3 mode. */
-const BESIDE = `f=$1.part size=$2
-install -D -m 0600 /dev/null "$f" && cat > "$f" || { rm -f "$f"; exit 1; }
-${WHOLE}
-chmod "$3" "$f" && mv -T "$f" "$1"`;
+const BESIDE = line(
+  'f=$1.part size=$2;',
+  'install -D -m 0600 /dev/null "$f" && cat > "$f" || { rm -f "$f"; exit 1; };',
+  WHOLE,
+  'chmod "$3" "$f" && mv -T "$f" "$1"',
+);
 
 /**
  * The same into a folder only the login user can enter: in its home, or in /var/tmp where that cannot be written. There anybody may have made
  * one of that name first, so its owner and mode are looked at. Prints where it is. $1 name, $2 bytes, $3 id of the user.
  */
-const STAGE = `size=$2 why=
-umask 077
-for d in "$PWD/.blackstart-stage" "/var/tmp/.blackstart-stage-$3"; do
-  said=$(mkdir -p -m 0700 "$d" 2>&1)
-  seen=$(stat -c '%u %a %F' "$d" 2>/dev/null)
-  if [ "$seen" = "$3 700 directory" ]; then
-    f=$d/$1
-    cat > "$f" || { rm -f "$f"; exit 1; }
-    ${WHOLE}
-    echo "$f"
-    exit 0
-  fi
-  why="$why$d: \${said:-\${seen:-not there}}; "
-done
-echo "$why" >&2
-exit 1`;
+const STAGE = line(
+  'size=$2 why=; umask 077;',
+  'for d in "$PWD/.blackstart-stage" "/var/tmp/.blackstart-stage-$3"; do',
+  'said=$(mkdir -p -m 0700 "$d" 2>&1);',
+  `seen=$(stat -c '%u %a %F' "$d" 2>/dev/null);`,
+  'if [ "$seen" = "$3 700 directory" ]; then',
+  'f=$d/$1; cat > "$f" || { rm -f "$f"; exit 1; };',
+  WHOLE,
+  'echo "$f"; exit 0;',
+  'fi;',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's own
+  'why="$why$d: ${said:-${seen:-not there}}; ";',
+  'done;',
+  'echo "$why" >&2; exit 1',
+);
 
 /** From there to where it belongs, as root's. $1 staged, $2 path, $3 mode. */
 const PLACE = `install -D -m "$3" -o root -g root "$1" "$2.part" && mv -T "$2.part" "$2" && rm -f "$1"`;

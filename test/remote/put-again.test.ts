@@ -95,6 +95,8 @@ describe('a small file, its shell lines run for real', () => {
     const exec = async ({ argv, stdin }: ExecRequest): Promise<ExecResult> => {
       const hit = ++count === nth;
       if (hit && when === 'before') throw lost();
+      // A login shell that is csh would refuse it.
+      expect(argv.join(' ')).not.toContain('\n');
       const [program = '', ...args] = argv;
       const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` };
       const ran = spawnSync(program, args, { cwd: home, env, encoding: 'utf8', input: stdin ?? '' });
