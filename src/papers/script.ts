@@ -8,22 +8,23 @@ import { HOME, LOCK_DIR } from './places.js';
  *
  * Answers: `ours`, `none`, or `held` followed by what {@link SHOW} prints.
  */
-const SHOW = `show() {
-  [ -d "$lock" ] || { echo none; return; }
-  echo held
-  cat "$lock/owner" 2>/dev/null || echo '{}'
-  stat -c %Y "$lock/owner" 2>/dev/null || stat -c %Y "$lock" || echo 0
-  stat -c %Y "$lock/beat" 2>/dev/null || stat -c %Y "$lock" || echo 0
-  date +%s
-}
-`;
+const SHOW = [
+  'show() {',
+  '[ -d "$lock" ] || { echo none; return; };',
+  'echo held;',
+  `cat "$lock/owner" 2>/dev/null || echo '{}';`,
+  'stat -c %Y "$lock/owner" 2>/dev/null || stat -c %Y "$lock" || echo 0;',
+  'stat -c %Y "$lock/beat" 2>/dev/null || stat -c %Y "$lock" || echo 0;',
+  'date +%s; };',
+].join(' ');
 
 export const LOCK_SCRIPT = `#!/bin/sh
 # Placed by blackstart. Only one console at a time may act on this cluster; this is its lock.
 # usage: lock.sh take ID OWNER | beat ID | break STALE-ID | release ID
 lock=${LOCK_DIR}
 umask 022
-${SHOW}# Whoever died between making the lock and signing it is called -.
+${SHOW}
+# Whoever died between making the lock and signing it is called -.
 ours() { if [ "$1" = - ]; then [ ! -f "$lock/owner" ]; else grep -q "\\"id\\":\\"$1\\"" "$lock/owner" 2>/dev/null; fi; }
 case "$1" in
 take)
@@ -65,8 +66,8 @@ esac
 /** Named by its content, so that two versions of blackstart do not change each other's under way. */
 export const LOCK_PATH = `${HOME}/lock-${createHash('sha256').update(LOCK_SCRIPT).digest('hex').slice(0, 8)}.sh`;
 
-/** Looks at a lock without placing anything. */
-export const readLock = (): string[] => ['sh', '-c', `lock=${LOCK_DIR}\n${SHOW}show`];
+/** Looks at a lock without placing anything; in one line, for a login shell that is csh. */
+export const readLock = (): string[] => ['sh', '-c', `lock=${LOCK_DIR}; ${SHOW} show`];
 
 export const lockCommand = (...args: readonly string[]): string[] => ['sh', LOCK_PATH, ...args];
 

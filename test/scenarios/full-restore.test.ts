@@ -78,6 +78,8 @@ describe('a full restore', () => {
     expect(resets).toHaveLength(1);
     expect(JSON.stringify(rig.practice.sent)).not.toContain(TOKEN);
     expect(JSON.stringify(rig.events)).not.toContain(TOKEN);
+    // A login shell that is csh would refuse them.
+    expect(rig.practice.sent.flatMap(({ argv }) => argv).filter((word) => word.includes('\n'))).toEqual([]);
   });
 
   test('peers follow one by one, each as soon as the one before votes', async () => {
