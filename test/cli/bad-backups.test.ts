@@ -11,8 +11,18 @@ describe('verify --latest, with what can be wrong with a backup', () => {
   it.each([
     ['wrong-passphrase', 1, /NOT restorable\n {2}✗ The passphrase does not open this backup/, /password store/],
     ['wrong-token', 1, /✗ The token from the inventory does not open .* filed under 90a69bb34d8c/, /blackstart tokens/],
-    ['truncated-backup', 1, /✗ The encrypted backup was changed or cut off/, /Fetch it again/],
-    ['damaged-backup', 1, /✗ The SHA-256 at the end of the snapshot does not fit its content/, /another snapshot/],
+    [
+      'truncated-backup',
+      1,
+      /✗ The encrypted backup was changed or cut off/,
+      /Fetch it again[\s\S]*The newest other backup is (\S+), taken .*not proven yet: blackstart verify \1\n$/,
+    ],
+    [
+      'damaged-backup',
+      1,
+      /✗ The SHA-256 at the end of the snapshot does not fit its content/,
+      /another snapshot[\s\S]*The newest other backup is snapshot-/,
+    ],
     [
       'foreign-backup',
       1,

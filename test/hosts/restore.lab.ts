@@ -12,6 +12,7 @@ import { writeInventory } from './lab/inventory.js';
 import { Lab } from './lab/lab.js';
 import { leaksHere, leaksOn, tokenBelongs, watchArguments } from './lab/leaks.js';
 import { changesOf, listMachine, saidByThePlan } from './lab/listing.js';
+import type { Machine } from './lab/machine.js';
 import { meet, restoreByKeys, sitDown } from './lab/person.js';
 
 /** Data comes back: a real etcd cluster is destroyed and restored by the program, over real SSH, sudo and systemd. */
@@ -48,6 +49,28 @@ const PLACES = /\.blackstart-stage|\.part(?: |$)|\.part' |\/var\/lib\/blackstart
 
 const PREFIX = '/registry/configmaps/lab/';
 
+/** Pulls the cable for a minute as soon as the snapshot is on its way. */
+async function cutInDelivery(first: Machine): Promise<void> {
+  await first.isAsked(/server\/db\/snapshots\/blackstart-\S+\.part/, 3);
+  await first.cut();
+  await new Promise((resolve) => setTimeout(resolve, 60_000));
+  await first.heal();
+}
+
+/** How the delivery ended, and how long after it began. */
+function deliveryOf(events: readonly { readonly type: string; readonly mono: number }[]): {
+  readonly outcome: string;
+  readonly seconds: number;
+} {
+  const own = (events as readonly IncidentEvent[]).filter((event) => 'step' in event && event.step === 'deliver');
+  const began = own.find((event) => event.type === 'step-begun');
+  const ended = own.find((event) => event.type === 'step-ended');
+  return {
+    outcome: ended?.type === 'step-ended' ? ended.outcome : 'never ended',
+    seconds: ((ended?.mono ?? 0) - (began?.mono ?? 0)) / 1000,
+  };
+}
+
 describe('full restore', () => {
   it('by keypresses from first contact on: brings back exactly the keys of the backup, and says before what is lost', {
     timeout: 600_000,
@@ -69,7 +92,7 @@ describe('full restore', () => {
     mkdirSync(state, { recursive: true });
     const person = sitDown(['--inventory', inventory], { state, size: { columns: 160, rows: 45 } });
     await meet(person, lab, `${lab.home}/met_hosts`);
-    const { gates } = await restoreByKeys(person);
+    const [{ gates }] = await Promise.all([restoreByKeys(person), cutInDelivery(lab.machine('node-1'))]);
     expect(gates.map(({ title }) => title)).toEqual([
       'Stop and hold every server, save what is there',
       'Reset etcd from the snapshot',
@@ -87,6 +110,11 @@ describe('full restore', () => {
     const [kept] = listRuns(join(state, 'blackstart'));
     if (kept === undefined) throw new Error('no record was kept');
     run = kept;
+
+    // The network was away for a minute while the snapshot was brought: what was on its way came whole, behind a new connection.
+    const delivered = deliveryOf(readRun(run.path).events);
+    expect(delivered.outcome).toBe('done');
+    expect(delivered.seconds).toBeGreaterThan(30);
 
     expect(backup.size).toBe(20);
     for (const server of cluster.servers) expect(await cluster.read(PREFIX, server.host.name)).toEqual(backup);

@@ -1,9 +1,12 @@
 import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type Backup, fileBackup, suggested } from '../../backups/index.js';
+import { type Backup, fileBackup, nextBest, suggested } from '../../backups/index.js';
+import { inertLine } from '../../base/inert.js';
 import { EXIT, type ExitCode, ProblemError } from '../../base/problem.js';
+import { minute } from '../../incident/times.js';
 import type { Inventory } from '../../inventory/types.js';
+import { quoteArgv } from '../../remote/quote.js';
 import { failedProof, looksLikeOpenPgp, type Proof } from '../../snapshot/index.js';
 import { verifyMetrics, writeMetrics } from '../metrics.js';
 import { json, out } from '../output.js';
@@ -52,15 +55,29 @@ export async function verifyCommand(backup: string | undefined, options: VerifyO
     const file = backup === undefined ? undefined : await localFile(backup);
     const inventory = withFiles(await inventoryFor(file, options), options);
     cluster = inventory.cluster;
-    const proof = await proveIn(inventory, file, backup, options);
-    if (proof === undefined) return EXIT.interrupted;
+    const proven = await proveIn(inventory, file, backup, options);
+    if (proven === undefined) return EXIT.interrupted;
+    const { proof, instead } = proven;
     if (options.json) json(proof);
-    else for (const line of proofLines(proof, Date.now())) out(line);
+    else for (const line of [...proofLines(proof, Date.now()), ...insteadLines(instead)]) out(line);
     return end(proof.ok ? EXIT.ok : EXIT.no, proof);
   } catch (thrown) {
     if (thrown instanceof ProblemError && thrown.problem.id !== 'metrics-unwritable') end(thrown.exit);
     throw thrown;
   }
+}
+
+interface Proven {
+  readonly proof: Proof;
+  /** The next one of the catalogue, where this one is not restorable. */
+  readonly instead: Backup | undefined;
+}
+
+function insteadLines(instead: Backup | undefined): string[] {
+  if (instead === undefined) return [];
+  const taken = instead.takenAt === undefined ? '' : `, taken ${minute(instead.takenAt)}`;
+  const id = inertLine(instead.id, 300);
+  return ['', `The newest other backup is ${id}${taken}, not proven yet: ${quoteArgv(['blackstart', 'verify', id])}`];
 }
 
 /** `undefined` when it was interrupted. */
@@ -69,8 +86,8 @@ async function proveIn(
   file: Backup | undefined,
   name: string | undefined,
   options: VerifyOptions,
-): Promise<Proof | undefined> {
-  let proof: Proof | undefined;
+): Promise<Proven | undefined> {
+  let proven: Proven | undefined;
   const bare = inventory.servers.length === 0;
   const line = progressLine(!options.quiet && !options.json);
   await withSpool('verify', async (spool, signal) => {
@@ -82,8 +99,8 @@ async function proveIn(
       // In the words it was asked by: the proof itself knows only the decrypted file's name.
       const source = file === undefined ? backup.id : backup.name;
       const hooks = { signal, onProgress: line.show };
-      proof = await opened.desk.prove(backup, await expecting, hooks).then(
-        (proven) => ({ ...proven.proof, source }),
+      const proof: Proof = await opened.desk.prove(backup, await expecting, hooks).then(
+        (done) => ({ ...done.proof, source }),
         (thrown: unknown) => {
           // Not even decrypted: as much an answer as a damaged page.
           if (!(thrown instanceof ProblemError) || thrown.exit !== EXIT.no) throw thrown;
@@ -91,14 +108,33 @@ async function proveIn(
           return { ...failedProof(source, backup.size, thrown.problem), format };
         },
       );
+      // A passphrase or a token that does not fit says nothing of the backup.
+      const bad = !proof.ok && !proof.problems.some((one) => /passphrase|token/.test(one.id));
+      const other = bad && file === undefined ? await otherThan(backup, opened, inventory, signal) : undefined;
+      proven = { proof, instead: other };
     } finally {
       line.clear();
       await opened.close();
     }
     return EXIT.ok;
   });
-  return proof;
+  return proven;
 }
+
+/** Only a word at the end of an answer: a catalogue that cannot be read again takes nothing from it. */
+async function otherThan(
+  backup: Backup,
+  { desk }: OpenDesk,
+  inventory: Inventory,
+  signal: AbortSignal,
+): Promise<Backup | undefined> {
+  const listed = await desk.list(signal, { servers: serversTold(inventory) }).catch(() => undefined);
+  return listed === undefined ? undefined : nextBest(listed.backups, new Set([backup.id]));
+}
+
+/** A nightly check is about what the backup job stored: servers' own snapshots must not hide that it stored nothing. */
+const serversTold = (inventory: Inventory): 'none' | 'all' =>
+  inventory.bucket !== undefined || inventory.snapshots !== undefined ? 'none' : 'all';
 
 async function fromCatalogue(
   { desk }: OpenDesk,
@@ -107,9 +143,7 @@ async function fromCatalogue(
   signal: AbortSignal,
 ): Promise<Backup> {
   if (name !== undefined) return desk.find(name, signal);
-  // A nightly check is about what the backup job stored: servers' own snapshots must not hide that it stored nothing.
-  const outside = inventory.bucket !== undefined || inventory.snapshots !== undefined;
-  const { backups } = await desk.list(signal, { servers: outside ? 'none' : 'all' });
+  const { backups } = await desk.list(signal, { servers: serversTold(inventory) });
   const newest = suggested(backups);
   if (newest !== undefined) return newest;
   throw new ProblemError({ id: 'catalogue-empty', what: 'There is no backup.', next: 'See: blackstart backups' });

@@ -144,8 +144,8 @@ export class Machine {
     return existsSync(file) ? readFileSync(file, 'utf8').split('\0') : [];
   }
 
-  /** Resolves when its sshd is asked for something new that matches. */
-  async isAsked(what: RegExp): Promise<void> {
+  /** Resolves when its sshd is asked for something new that matches; looked at so often, milliseconds. */
+  async isAsked(what: RegExp, everyMs = 100): Promise<void> {
     const before = this.asked().length;
     await until(
       `${what} on ${this.host.name}`,
@@ -153,9 +153,7 @@ export class Machine {
         this.asked()
           .slice(before)
           .some((line) => what.test(line)),
-      {
-        withinMs: 240_000,
-      },
+      { withinMs: 240_000, everyMs },
     );
   }
 
