@@ -24,7 +24,7 @@ export interface PlannedPhase {
 
 const ALWAYS: When = { run: 'yes' };
 
-/** The whole plan as it stands. Numbers run through, so that step 6 is the sixth line on paper too. */
+/** The whole plan as it stands. Numbers run through the steps that are carried out: the sixth of 24 is step 6. */
 export function planOf(scenario: Scenario, state: IncidentState): PlannedPhase[] {
   let number = 0;
   return scenario.phases.map((phase) => {
@@ -35,8 +35,9 @@ export function planOf(scenario: Scenario, state: IncidentState): PlannedPhase[]
       phase,
       order,
       steps: phase.steps.map((step) => {
-        number += 1;
-        return { step, number, order, hosts: hosts.map((host) => plannedHost(step, host, state)) };
+        const planned = hosts.map((host) => plannedHost(step, host, state));
+        if (planned.some((one) => one.when.run !== 'no')) number += 1;
+        return { step, number, order, hosts: planned };
       }),
     };
   });

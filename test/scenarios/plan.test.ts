@@ -159,6 +159,13 @@ describe('the scenario as data', () => {
     expect(behind.map((one) => `${one.step.id}@${one.host}`).sort()).toEqual(expect.arrayContaining(named));
   });
 
+  test('numbers run through the steps that are carried out, and leave out the others', () => {
+    const steps = planOf(fullRestore, incident(3, 2)).flatMap((phase) => phase.steps);
+    const carriedOut = steps.filter(({ hosts }) => hosts.some((one) => one.when.run !== 'no'));
+    expect(carriedOut.length).toBeLessThan(steps.length);
+    expect(carriedOut.map(({ number }) => number)).toEqual(carriedOut.map((_step, at) => at + 1));
+  });
+
   test('a gate names every host and every command behind it', () => {
     const state = incident(5, 3);
     const view = gateView(fullRestore, state, 'release');
