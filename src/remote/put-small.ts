@@ -21,24 +21,33 @@ const BESIDE = line(
 );
 
 /**
- * The same into a folder only the login user can enter: in its home, or in /var/tmp where that cannot be written. There anybody may have made
- * one of that name first, so its owner and mode are looked at. Prints where it is. $1 name, $2 bytes, $3 id of the user.
+ * A folder only the login user can enter: in its home, or in /var/tmp where that cannot be written. There anybody may have made one of that name
+ * first, so its owner and mode are looked at. `$uid` is given; what follows runs with `$d`, and has to exit.
  */
+const inFolder = (then: string): string =>
+  line(
+    'why=; umask 077;',
+    'for d in "$PWD/.blackstart-stage" "/var/tmp/.blackstart-stage-$uid"; do',
+    'said=$(mkdir -p -m 0700 "$d" 2>&1);',
+    `seen=$(stat -c '%u %a %F' "$d" 2>/dev/null);`,
+    `if [ "$seen" = "$uid 700 directory" ]; then ${then} fi;`,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's own
+    'why="$why$d: ${said:-${seen:-not there}}; ";',
+    'done;',
+    'echo "$why" >&2; exit 1',
+  );
+
+/** Makes it and prints where it is. $1 id of the user. */
+const FOLDER = line('uid=$1;', inFolder('echo "$d"; exit 0;'));
+
+/** Standard input into a file there; prints where it is. $1 name, $2 bytes, $3 id of the user. */
 const STAGE = line(
-  'size=$2 why=; umask 077;',
-  'for d in "$PWD/.blackstart-stage" "/var/tmp/.blackstart-stage-$3"; do',
-  'said=$(mkdir -p -m 0700 "$d" 2>&1);',
-  `seen=$(stat -c '%u %a %F' "$d" 2>/dev/null);`,
-  'if [ "$seen" = "$3 700 directory" ]; then',
-  'f=$d/$1; cat > "$f" || { rm -f "$f"; exit 1; };',
-  WHOLE,
-  'echo "$f"; exit 0;',
-  'fi;',
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's own
-  'why="$why$d: ${said:-${seen:-not there}}; ";',
-  'done;',
-  'echo "$why" >&2; exit 1',
+  'size=$2 uid=$3;',
+  inFolder(line('f=$d/$1; cat > "$f" || { rm -f "$f"; exit 1; };', WHOLE, 'echo "$f"; exit 0;')),
 );
+
+/** Wherever it was staged. $1 name, $2 id of the user. */
+const UNSTAGE = 'rm -f "$PWD/.blackstart-stage/$1" "/var/tmp/.blackstart-stage-$2/$1"';
 
 /** From there to where it belongs, as root's. $1 staged, $2 path, $3 mode. */
 const PLACE = `install -D -m "$3" -o root -g root "$1" "$2.part" && mv -T "$2.part" "$2" && rm -f "$1"`;
@@ -57,9 +66,18 @@ export interface SmallPut {
 
 /** As the user who logs in, who may be root. Sent again it does the same. */
 export async function putBeside(check: Check, { path, bytes, mode, signal }: SmallPut): Promise<void> {
-  const stdin = bytes;
-  await check({ argv: shell(BESIDE, path, String(bytes.byteLength), mode), stdin, lane: 'runner', ...maybe(signal) });
+  const argv = shell(BESIDE, path, String(bytes.byteLength), mode);
+  await check({ argv, stdin: bytes, lane: 'runner', ...maybe(signal) });
 }
+
+/** The login user's own folder, made where it is missing; as {@link putStaged} uses it. */
+export async function stagingFolder(check: Check, uid: number, signal: PutRequest['signal']): Promise<string> {
+  const { stdout } = await check({ argv: shell(FOLDER, String(uid)), lane: 'runner', ...maybe(signal) });
+  return lastLine(stdout);
+}
+
+/** A login shell may have greeted first. */
+const lastLine = (stdout: string): string => stdout.trimEnd().split('\n').at(-1) ?? '';
 
 /** Through sudo, whose standard input may be needed for its password: the data goes to the login user's own folder first. */
 export async function putStaged(
@@ -69,24 +87,31 @@ export async function putStaged(
   { path, bytes, mode, signal }: SmallPut,
 ): Promise<void> {
   const name = randomBytes(8).toString('hex');
-  const staged = await again(async () => {
-    const argv = shell(STAGE, name, String(bytes.byteLength), String(uid));
-    const { stdout } = await check({ argv, stdin: bytes, lane: 'runner', ...maybe(signal) });
-    return stdout.trimEnd().split('\n').at(-1) ?? '';
-  });
-  let lost = false;
-  await again(async () => {
-    // One whose answer was lost may have moved it: what was staged goes last, so nothing is left to do then.
-    if (lost && (await there(check, staged, signal)) === false) return;
-    lost = true;
-    await check({ argv: shell(PLACE, staged, path, mode), root: true, lane: 'runner', ...maybe(signal) });
-  });
+  try {
+    const staged = await again(async () => {
+      const argv = shell(STAGE, name, String(bytes.byteLength), String(uid));
+      const { stdout } = await check({ argv, stdin: bytes, lane: 'runner', ...maybe(signal) });
+      return lastLine(stdout);
+    });
+    let lost = false;
+    await again(async () => {
+      // One whose answer was lost may have moved it: what was staged goes last, so nothing is left to do then.
+      if (lost && !(await isThere(check, staged, signal))) return;
+      lost = true;
+      await check({ argv: shell(PLACE, staged, path, mode), root: true, lane: 'runner', ...maybe(signal) });
+    });
+  } catch (error) {
+    // What was staged may be a secret.
+    const argv = shell(UNSTAGE, name, String(uid));
+    await check({ argv, lane: 'runner', timeoutMs: 10_000 }).catch(() => undefined);
+    throw error;
+  }
 }
 
-async function there(check: Check, path: string, signal: PutRequest['signal']): Promise<boolean> {
+async function isThere(check: Check, path: string, signal: PutRequest['signal']): Promise<boolean> {
   const argv = shell('[ -e "$1" ] && echo yes || echo no', path);
   const { stdout } = await check({ argv, lane: 'runner', ...maybe(signal) });
-  return !stdout.trimEnd().endsWith('no');
+  return lastLine(stdout) !== 'no';
 }
 
 const maybe = (signal: PutRequest['signal']): { signal?: AbortSignal } => (signal === undefined ? {} : { signal });

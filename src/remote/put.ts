@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.js';
 import { inertLine } from '../base/inert.js';
@@ -10,7 +9,7 @@ import type { RunningCommand } from './channel.js';
 import type { ExecRequest, ExecResult, PutRequest } from './host.js';
 import { Kept } from './output.js';
 import { isNetworkProblem } from './problems.js';
-import { putBeside, putStaged, SMALL_BYTES } from './put-small.js';
+import { putBeside, putStaged, SMALL_BYTES, stagingFolder } from './put-small.js';
 import { type CommandRunner, requireAbsolute } from './runner.js';
 
 /** What putting a file needs of a host. */
@@ -27,9 +26,10 @@ export interface PutPort {
 const TRIES = 8;
 
 /**
- * Writes a file on a host. A small one goes with one command (through sudo: two), see `put-small.ts`. The data of others goes over standard input of a `dd` that the login user runs, never of a sudo: into a
- * private staging folder when it is to belong to root, from where a second command moves it into place; else straight beside
- * its final name. A drop in the middle is resumed where the node's copy ends.
+ * Writes a file on a host. A small one goes with one command (through sudo: two), see `put-small.ts`. The data of others goes over
+ * standard input of a `dd` that the login user runs, never of a sudo: into a private staging folder when it is to belong to root,
+ * from where a second command moves it into place; else straight beside its final name. A drop in the middle is resumed where the
+ * node's copy ends.
  *
  * @throws ProblemError `put-failed`, `file-unreadable`, and those of `exec`
  */
@@ -68,7 +68,8 @@ export async function putFile(port: PutPort, request: PutRequest): Promise<{ rea
     if ('bytes' in request.source && total <= SMALL_BYTES) return bringSmall(request.source.bytes);
     if (!escalated) return beside();
 
-    const staging = `${await stagingFolder(port, uid, signal)}/${randomBytes(8).toString('hex')}`;
+    const folder = await stagingFolder((one) => check(port, one, '.blackstart-stage'), uid, request.signal);
+    const staging = `${folder}/${randomBytes(8).toString('hex')}`;
     try {
       await create(run, staging, []);
       await send(port, request, staging, total);
@@ -195,26 +196,6 @@ async function arrived(port: PutPort, path: string, signal: AbortSignal | undefi
   const request = { argv: ['stat', '-c', '%s', path], lane: 'runner' as const };
   const { stdout } = await check(port, signal === undefined ? request : { ...request, signal });
   return Number(stdout.trim());
-}
-
-/**
- * A folder only the login user can enter: in its home, or in /var/tmp where that cannot be written. There anybody may have
- * made one of that name first, so its owner and mode are looked at.
- */
-async function stagingFolder(port: PutPort, uid: number, signal: { signal?: AbortSignal }): Promise<string> {
-  const home = await port.exec({ argv: ['pwd'], ...signal });
-  const folders = [`/var/tmp/.blackstart-stage-${uid}`];
-  if (home.code === 0 && home.stdout.startsWith('/')) {
-    folders.unshift(posix.join(home.stdout.replace(/\r?\n$/, ''), '.blackstart-stage'));
-  }
-  let said = '';
-  for (const folder of folders) {
-    const made = await port.exec({ argv: ['mkdir', '-p', '-m', '0700', folder], ...signal });
-    const seen = await port.exec({ argv: ['stat', '-c', '%u %a %F', folder], ...signal });
-    if (made.code === 0 && seen.stdout.trim() === `${uid} 700 directory`) return folder;
-    said = made.stderr || `${folder} is ${seen.stdout.trim()}`;
-  }
-  throw failed(port.host, folders.join(' and '), said);
 }
 
 async function check(port: PutPort, request: ExecRequest, path = request.argv.at(-1) ?? ''): Promise<ExecResult> {

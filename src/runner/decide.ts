@@ -64,7 +64,7 @@ interface Reached {
 /** Steps and hosts whose turn it is: those before them are over, but for phases that they run beside. */
 function frontier(plan: readonly PlannedPhase[]): Reached[] {
   const open = plan.map(frontierOf);
-  // How many phases from the first one on are over.
+  // Also how many phases from the first one on are over; -1 when all are.
   const firstOpen = open.findIndex((reached) => reached.length > 0);
   return plan.flatMap(({ phase }, at) => {
     const from = phase.beside === undefined ? at : plan.findIndex((one) => one.phase.id === phase.beside);

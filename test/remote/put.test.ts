@@ -80,6 +80,14 @@ describe('put', () => {
     expect(server.commands.length - before).toBe(trips);
   });
 
+  it.each([5, 300_000])('%d bytes that cannot be put in their place leave nothing staged', async (size) => {
+    const { server, host, to } = await bench();
+    server.program('mv', 'echo "mv: cannot move: Read-only file system" >&2; exit 1');
+    const put = host.put({ source: { bytes: Buffer.alloc(size) }, path: to, mode: 0o600, root: true });
+    expect(await problemOf(put)).toMatchObject({ id: 'put-failed', what: expect.stringContaining('Read-only') });
+    expect(readdirSync(join(server.home, '.blackstart-stage'))).toEqual([]);
+  });
+
   it('a small file that does not come whole takes no place', async () => {
     const { server, host, to } = await bench();
     mkdirSync(join(server.home, 'deep', 'down'), { recursive: true });
