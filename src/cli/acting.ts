@@ -4,7 +4,7 @@ import type { IncidentEvent } from '../incident/event.js';
 import { NOTICE_FILE } from '../k3s/paths.js';
 import type { PapersHost } from '../papers/read.js';
 import { Site } from '../papers/site.js';
-import { type Claimant, claimant } from '../record/claim.js';
+import { type Claimant, claimant, claimants } from '../record/claim.js';
 import type { Hosts } from '../remote/hosts.js';
 import type { Previous } from '../runner/right.js';
 import { Refused, type Runner } from '../runner/runner.js';
@@ -133,7 +133,9 @@ export class Acting {
   /** The console of this state directory that acts; undefined where its claim is free, or ours. */
   #actsHere(): Claimant | undefined {
     const { store, state, opened } = this.#options;
-    return opened.alone ? undefined : claimant(state, clusterKey(store.getState().cluster));
+    if (opened.alone) return undefined;
+    const own = claimant(state, clusterKey(store.getState().cluster));
+    return own ?? claimants(state).find((one) => one.run === opened.other?.run);
   }
 
   #say(text: string | undefined, vacant?: Vacancy): void {

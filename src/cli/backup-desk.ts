@@ -260,7 +260,12 @@ export class BackupDesk implements TasksPort {
   #have(task: TaskCommand): ProvenBackup {
     const proven = this.#proven.get(String(task.input.snapshot))?.proof;
     if (proven === undefined || !existsSync(proven.file))
-      throw new ProblemError({ id: 'not-proven', what: 'Not proven yet.', next: 'Prove it.' });
+      throw new ProblemError({
+        id: 'not-proven',
+        what: `The proven snapshot ${String(task.input.snapshot)} does not lie on this machine any more.`,
+        left: 'Nothing was changed by this step.',
+        next: 'Retry: it is fetched and proven again first.',
+      });
     return proven;
   }
 

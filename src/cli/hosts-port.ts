@@ -1,6 +1,7 @@
 import { ProblemError, toProblem } from '../base/problem.js';
 import type { Secret } from '../base/secret.js';
 import type { ExecCommand, MadeContent, PutCommand } from '../incident/command.js';
+import type { Json } from '../incident/json.js';
 import { envFileLine } from '../k3s/env-file.js';
 import type { Host } from '../remote/host.js';
 import type { HostAnswer, HostsPort, ProgressListener } from '../runner/ports.js';
@@ -16,6 +17,8 @@ export interface HostsPortOptions {
 
 /** Problems after which nobody knows whether the command ran. */
 const DOUBT = new Set(['connection-lost', 'command-timeout']);
+/** Problems that waiting does not mend: the step ends with them, and a person reads what to do. */
+const ANSWERS = new Set(['put-failed', 'file-unreadable']);
 
 /** Carries the runner's commands to hosts; what goes wrong on the way becomes an answer, never an exception. */
 export function hostsPort(options: HostsPortOptions): HostsPort {
@@ -28,8 +31,11 @@ export function hostsPort(options: HostsPortOptions): HostsPort {
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
       const problem = toProblem(error);
+      const ms = options.mono() - from;
+      if (ANSWERS.has(problem.id))
+        return { ...base, ms, code: 1, stderr: problem.what, result: problem as unknown as Json };
       const doubt = DOUBT.has(problem.id);
-      return { ...base, ms: options.mono() - from, silent: problem.what, doubt, notSent: !doubt };
+      return { ...base, ms, silent: problem.what, doubt, notSent: !doubt };
     }
   };
   return {

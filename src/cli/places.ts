@@ -26,5 +26,4 @@ export function statePlace(env: NodeJS.ProcessEnv = process.env): StatePlace {
 }
 
 export const stateDir = (env?: NodeJS.ProcessEnv): string => statePlace(env).directory;
-export const spoolDir = (state: string): string => join(state, 'spool');
 export const reportsDir = (state: string): string => join(state, 'reports');

@@ -1,7 +1,6 @@
-import { rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
-import { Spool } from '../backups/index.js';
 import { isApproval } from '../base/approval.js';
 import { systemClock } from '../base/clock.js';
 import { EXIT, ProblemError, toProblem } from '../base/problem.js';
@@ -11,7 +10,7 @@ import { contextOf } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
 import type { Inventory } from '../inventory/types.js';
 import { followJournals } from '../journal/follow.js';
-import { JournalSpool, removeSpool, spoolBeside } from '../journal/spool.js';
+import { JournalSpool, removeSpool as removeJournals, spoolBeside } from '../journal/spool.js';
 import type { Claimant } from '../record/claim.js';
 import { removeRecord } from '../record/database.js';
 import type { RunRecord } from '../record/record.js';
@@ -33,12 +32,13 @@ import { InstallDesk } from './install-desk.js';
 import { Ledger } from './ledger.js';
 import { Looks } from './looks.js';
 import { Maintenance } from './maintenance.js';
-import { type Opening, openRun } from './open-run.js';
-import { spoolDir, statePlace } from './places.js';
+import { type Opening, openRecord, openRun } from './open-run.js';
+import { statePlace } from './places.js';
 import type { Rebuilt } from './rebuild.js';
 import { Refresh } from './refresh.js';
 import { SecretBook } from './secret-book.js';
 import { Secrets } from './secrets.js';
+import { removeSpool, sweepSpools } from './spools.js';
 import { SudoCheck } from './sudo-check.js';
 import { SurvivorDesk } from './survivor-desk.js';
 import { entriesFor, matchSymptoms } from './symptoms.js';
@@ -85,9 +85,10 @@ export class Session {
   readonly #work: Promise<unknown>[] = [];
   /** The console on this machine that acts instead of this one. */
   readonly #other: Claimant | undefined;
-  readonly #claimed: boolean;
+  /** Where decrypted snapshots lie. */
+  readonly #spool: string;
   readonly #letGo: () => void;
-  #acting!: Acting;
+  readonly #acting: Acting;
   readonly before: Before;
   readonly #port: HostsPort;
   readonly #maintenance: Maintenance;
@@ -104,6 +105,16 @@ export class Session {
     if (instead !== undefined) this.#warn(instead);
     this.store.setState({ entries: entriesFor(this.cluster) });
     this.asking = new Asking(this.store);
+    sweepSpools(options.state, systemClock.now());
+    const opening = {
+      state: options.state,
+      cluster: this.cluster,
+      observe: options.observe,
+      fresh: options.fresh === true,
+      ...(options.takenOver === undefined ? {} : { takenOver: options.takenOver }),
+    };
+    const opened = openRecord(opening);
+    this.#spool = opened.spool;
     const book = new SecretBook();
     const ask = options.interactive ? this.asking.ask : undefined;
     const secrets = new Secrets(inventory, book, ask, (text) => this.#warn(text));
@@ -111,7 +122,7 @@ export class Session {
     this.desk = new BackupDesk({
       inventory,
       secrets,
-      spool: spoolDir(options.state),
+      spool: opened.spool,
       hosts: (name) => this.hosts.get(name),
       findTokens: (signal) => findTokens((name) => this.hosts.get(name), this.cluster, book, signal),
       // A drill is a cluster of its own each time: nothing of it is worth remembering.
@@ -119,12 +130,12 @@ export class Session {
     });
     const survivors = new SurvivorDesk({
       hosts: (name) => this.hosts.get(name),
-      spool: spoolDir(options.state),
+      spool: opened.spool,
       tokens: (signal) => this.desk.tokens.all(signal),
     });
     const install = new InstallDesk({
       cluster: this.cluster,
-      spool: spoolDir(options.state),
+      spool: opened.spool,
       hosts: (name) => this.hosts.get(name),
       token: () => this.desk.provenToken(this.#provenHash()),
       ask: ask === undefined ? undefined : (...question) => ask(...question).then((said) => said && book.add(said)),
@@ -170,33 +181,24 @@ export class Session {
       make: (content, signal) => install.make(content, signal),
       token: () => this.desk.provenToken(this.#provenHash()),
     });
-    const opened = openRun({
-      state: options.state,
-      cluster: this.cluster,
-      observe: options.observe,
-      fresh: options.fresh === true,
-      ...(options.takenOver === undefined ? {} : { takenOver: options.takenOver }),
-      ports: (opening) => {
-        this.#acting = this.#openActing(opening);
-        return {
-          clock: systemClock,
-          record: opening.record,
-          right: this.#acting.site,
-          tasks: tasksOf({ backup: this.desk, survivor: survivors, k3s: install }),
-          redact: book.redact,
-          ...(inventory.approvers.length === 0
-            ? {}
-            : { approver: (challenge: string, code: string) => this.#approver(secrets, challenge, code) }),
-          hosts: this.#port,
-        };
-      },
+    this.#acting = this.#openActing(opened);
+    const { runner, resumed } = openRun(opened, opening, {
+      clock: systemClock,
+      record: opened.record,
+      right: this.#acting.site,
+      tasks: tasksOf({ backup: this.desk, survivor: survivors, k3s: install }),
+      holds: existsSync,
+      redact: book.redact,
+      ...(inventory.approvers.length === 0
+        ? {}
+        : { approver: (challenge: string, code: string) => this.#approver(secrets, challenge, code) }),
+      hosts: this.#port,
     });
     this.record = opened.record;
-    this.runner = opened.runner;
+    this.runner = runner;
     this.recordFile = opened.file;
     this.#journals = new JournalSpool(spoolBeside(opened.file), (text) => this.#warn(text));
     this.#other = opened.other;
-    this.#claimed = opened.claim !== undefined;
     this.#letGo = () => opened.claim?.release();
     this.before = new Before({
       cluster: this.cluster,
@@ -207,7 +209,7 @@ export class Session {
       changed: () => this.refresh.soon(),
       note: (text) => this.runner.note(text),
     });
-    if (opened.resumed !== undefined) this.store.setState({ resumed: opened.resumed });
+    if (resumed !== undefined) this.store.setState({ resumed });
     this.runner.listen((_state, event) => {
       if (event?.type === 'run-ended' && event.outcome === 'recovered') this.verify();
       if (event?.type === 'host-came-back') this.#warn(`${event.host} answers again: it takes part, and is held first`);
@@ -332,11 +334,10 @@ export class Session {
     if (!begun || this.#options.inventory.drill) this.before.remove();
     if (!begun) {
       removeRecord(this.recordFile);
-      removeSpool(spoolBeside(this.recordFile));
+      removeJournals(spoolBeside(this.recordFile));
     }
-    // The spool is kept only for a run that can be resumed, and is not ours while another console acts here.
-    if (this.#claimed && (!begun || ended !== undefined))
-      rmSync(spoolDir(this.#options.state), { recursive: true, force: true });
+    // Kept only for a run that can go on.
+    if (!begun || ended !== undefined) removeSpool(this.#spool);
   }
 
   #openActing(opened: Opening): Acting {
@@ -414,11 +415,6 @@ export class Session {
     this.store.setState({ warning: text });
   }
 }
-
-/** Removes what earlier runs of this program left in the spool. */
-export const cleanSpool = async (state: string): Promise<void> => {
-  await Spool.open(spoolDir(state));
-};
 
 /** Asks once for each name. */
 function remembered<Value>(ask: (name: string) => Value): (name: string) => Value {

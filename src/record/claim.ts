@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 
@@ -56,7 +56,17 @@ export function claim(stateDir: string, key: string, who: Claimant): Claimed {
 
 /** Who holds the claim just now; undefined: nobody. It is not touched: whoever wants it may have it at the same moment. */
 export function claimant(stateDir: string, key: string): Claimant | undefined {
-  const { file, about } = placesOf(stateDir, key);
+  return holderOf(placesOf(stateDir, key));
+}
+
+/** The consoles of this machine that are open just now, of any cluster. */
+export function claimants(stateDir: string): Claimant[] {
+  const directory = claimsIn(stateDir);
+  const names = existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith('.db')) : [];
+  return names.flatMap((name) => holderOf(filesOf(directory, name.slice(0, -'.db'.length))) ?? []);
+}
+
+function holderOf({ file, about }: Pick<Places, 'file' | 'about'>): Claimant | undefined {
   let db: Database.Database | undefined;
   try {
     db = new Database(file, { readonly: true, fileMustExist: true });
@@ -70,11 +80,22 @@ export function claimant(stateDir: string, key: string): Claimant | undefined {
   }
 }
 
-function placesOf(stateDir: string, key: string): { directory: string; file: string; about: string } {
-  const directory = join(stateDir, 'claims');
-  const name = createHash('sha256').update(key).digest('hex').slice(0, 16);
-  return { directory, file: join(directory, `${name}.db`), about: join(directory, `${name}.json`) };
+interface Places {
+  readonly directory: string;
+  readonly file: string;
+  readonly about: string;
 }
+
+const claimsIn = (stateDir: string): string => join(stateDir, 'claims');
+
+const placesOf = (stateDir: string, key: string): Places =>
+  filesOf(claimsIn(stateDir), createHash('sha256').update(key).digest('hex').slice(0, 16));
+
+const filesOf = (directory: string, name: string): Places => ({
+  directory,
+  file: join(directory, `${name}.db`),
+  about: join(directory, `${name}.json`),
+});
 
 const busy = (error: unknown): boolean => error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
 

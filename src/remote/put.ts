@@ -219,7 +219,12 @@ function unreadableFile({ source }: Pick<PutRequest, 'source'>, cause: unknown):
   const file = 'file' in source ? source.file : 'the data';
   const why = cause instanceof Error ? cause.message : String(cause);
   return new ProblemError(
-    { id: 'file-unreadable', what: `${file} cannot be read: ${why}.`, next: 'Check that it is still there.' },
+    {
+      id: 'file-unreadable',
+      what: `${file} cannot be read: ${why}.`,
+      left: 'Nothing took the place of the file on the host.',
+      next: 'Try again: what was fetched for it is fetched anew where it is gone.',
+    },
     EXIT.unreachable,
     { cause },
   );

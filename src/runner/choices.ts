@@ -1,3 +1,4 @@
+import type { Command } from '../incident/command.js';
 import { findStep, isOver, planOf } from '../incident/plan.js';
 import { type Cell, contextOf, type IncidentState, isSettled } from '../incident/state.js';
 import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
@@ -60,22 +61,30 @@ export function judgedAnew(steps: readonly Step[], state: IncidentState): Cell[]
   );
 }
 
-/** Work on another machine whose file is still to be put on a host: it has to be done again on this one. */
-export function filesElsewhere(scenario: Scenario, state: IncidentState): Cell[] {
-  const wanted = planOf(scenario, state)
+/**
+ * Work on this machine whose file is gone while a step that is still to come needs it, on a host or here: it was fetched by a console
+ * elsewhere, or its spool was emptied since. It has to be done again.
+ */
+export function lostFiles(scenario: Scenario, state: IncidentState, holds: (file: string) => boolean): Cell[] {
+  const needed = planOf(scenario, state)
     .flatMap((phase) => phase.steps)
     .flatMap(({ step, hosts }) =>
       hosts
         .filter((one) => one.when.run !== 'no' && !isOver(one))
         .flatMap(({ host, cell }) => cell?.commands ?? step.run?.(contextOf(state, host, 1, true)) ?? []),
     )
-    .flatMap((command) => (command.kind === 'put' && 'file' in command.content ? [command.content.file] : []));
+    .flatMap(fileOf);
+  const lost = new Set([...new Set(needed)].filter((file) => !holds(file)));
   return Object.values(state.cells).filter(
     (cell) =>
-      cell.host === HERE &&
-      isSettled(cell) &&
-      Object.values(cell.learned).some((value) => wanted.includes(String(value))),
+      cell.host === HERE && isSettled(cell) && Object.values(cell.learned).some((value) => lost.has(String(value))),
   );
+}
+
+/** The file of this machine that a command reads. */
+function fileOf(command: Command): string[] {
+  if (command.kind === 'put') return 'file' in command.content ? [command.content.file] : [];
+  return command.kind === 'task' && typeof command.input.file === 'string' ? [command.input.file] : [];
 }
 
 /** Suggestions that change something: never over a choice made by hand, never after it was acted upon. */

@@ -47,6 +47,8 @@ export interface Ports {
   readonly right?: RightPort;
   /** Whose code this is for a challenge, where the inventory names second persons; undefined: nobody's. */
   readonly approver?: (challenge: string, code: string) => Promise<string | undefined>;
+  /** Whether a file of this machine is there; without it none is taken for lost. */
+  readonly holds?: (file: string) => boolean;
   /** Masks every secret this program knows in text that is to be kept or shown. */
   redact(text: string): string;
 }

@@ -10,9 +10,9 @@ import type { VerificationRow } from '../incident/verification.js';
 import {
   answerRefused,
   askedOtherwise,
-  filesElsewhere,
   judgedAnew,
   lockedBy,
+  lostFiles,
   mayHandOver,
   staleCells,
   suggestions,
@@ -112,10 +112,7 @@ export class Runner {
     const payload = options.previous === undefined ? resumed : { ...resumed, tookOver: true };
     const state = fold(before, options.ports.record.append(payload)) ?? before;
     const runner = new Runner(options, state);
-    if (options.previous !== undefined && runner.scenario !== undefined) {
-      for (const cell of filesElsewhere(runner.scenario, state))
-        runner.#append({ type: 'answered', step: cell.step, host: cell.host, choice: 'retry' });
-    }
+    runner.#fetchAgain();
     runner.pump();
     return runner;
   }
@@ -322,6 +319,7 @@ export class Runner {
     const not = answerRefused(cell, choice);
     if (not !== undefined) throw new Refused(not);
     this.#append({ type: 'answered', step, host, choice });
+    if (choice === 'retry') this.#fetchAgain();
     if (choice === 'give-up') {
       const trouble: Trouble = {
         what: `Given up waiting: ${cell.evidence.join('; ') || 'nothing was seen'}`,
@@ -389,6 +387,15 @@ export class Runner {
     const scenario = this.scenario;
     if (scenario === undefined) throw new Refused('Choose a scenario first.');
     return scenario;
+  }
+
+  /** A run that goes on, or a step that is tried again, may miss what lay on this machine. */
+  #fetchAgain(): void {
+    const { scenario } = this;
+    const { holds } = this.options.ports;
+    if (scenario === undefined || holds === undefined || this.#state.ended !== undefined) return;
+    for (const { step, host } of lostFiles(scenario, this.#state, holds))
+      this.#append({ type: 'answered', step, host, choice: 'retry' });
   }
 
   #steps(): Step[] {

@@ -225,7 +225,9 @@ describe.each(STORIES)('$name: a console that dies', (story) => {
         const chunk = new Set(kill.slice(from, from + CHUNK));
         for (const cut of (await uninterrupted(story, (seq) => chunk.has(seq))).cuts) {
           const { seq, type } = cut.after;
-          for (const wrong of await goesOn(cut, state, story)) failures.push(`after event ${seq} (${type}): ${wrong}`);
+          // Every other time the spool of decrypted snapshots did not outlast the console.
+          const left = seq % 2 === 0 ? cut : { ...cut, wreck: { ...cut.wreck, fetched: new Set<string>() } };
+          for (const wrong of await goesOn(left, state, story)) failures.push(`after event ${seq} (${type}): ${wrong}`);
           tried += 1;
         }
       }

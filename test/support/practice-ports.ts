@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
@@ -175,6 +175,8 @@ export function practicePorts(
     clock,
     record,
     redact: book.redact,
+    // What was fetched lies in a spool, and is gone with it.
+    holds: (file) => (file === backup.file ? fetched.size > 0 : existsSync(file)),
     hosts: hostsPort({
       host,
       make: (content, signal) => install.make(content, signal),
@@ -192,6 +194,7 @@ export function practicePorts(
         run: async (task) => {
           const name = String(task.input.snapshot);
           if (task.task.startsWith('backup.compare')) {
+            if (fetched.size === 0) return { ok: false, result: null, text: 'no file to compare with' };
             if (task.task === 'backup.compare') compared.add(name);
             return compared.has(name)
               ? { ok: true, result: LOSS as unknown as Json, text: JSON.stringify(LOSS) }

@@ -9,10 +9,12 @@ import type { Inventory } from '../../inventory/types.js';
 import { unfinishedRun } from '../../record/runs.js';
 import { openHosts } from '../../remote/hosts.js';
 import { tokenHash } from '../../snapshot/index.js';
+import { clusterOf } from '../cluster-of.js';
 import { type DoctorRow, doctorRows, type Tried } from '../doctor-checks.js';
 import { Ledger } from '../ledger.js';
 import { lookedAtState } from '../looked-at.js';
 import { Maintenance } from '../maintenance.js';
+import { isSameCluster } from '../open-run.js';
 import { err, json, out } from '../output.js';
 import { statePlace } from '../places.js';
 import { SecretBook } from '../secret-book.js';
@@ -61,7 +63,9 @@ export async function doctorCommand(options: InventoryOption & { readonly json: 
       free: bavail * bsize,
       ...(place.instead === undefined ? {} : { instead: place.instead }),
     },
-    unfinished: unfinishedRun(place.directory, inventory.cluster)?.id,
+    unfinished: unfinishedRun(place.directory, inventory.cluster, (one) =>
+      isSameCluster(one.cluster, clusterOf(inventory)),
+    )?.id,
     maintenance: new Maintenance(place.directory, inventory).statuses(
       'backups' in listing ? listing.backups : undefined,
       now,

@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type Backup, suggested } from '../../backups/index.js';
 import { systemClock } from '../../base/clock.js';
 import { EXIT, toProblem } from '../../base/problem.js';
@@ -18,6 +18,7 @@ import { err } from '../output.js';
 import { stateDir } from '../places.js';
 import { SecretBook } from '../secret-book.js';
 import { Secrets } from '../secrets.js';
+import { processSpool, removeSpool, sweepSpools } from '../spools.js';
 import { findTokens } from '../tokens.js';
 
 export interface InventoryOption {
@@ -162,7 +163,7 @@ export async function withSpool(
   work: (spool: string, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const spool = spoolPath(kind);
-  sweep(stateDir());
+  sweepSpools(stateDir(), systemClock.now());
   const stop = new AbortController();
   let code: number = EXIT.interrupted;
   const interrupt = (): void => stop.abort(new Error('interrupted'));
@@ -182,34 +183,11 @@ export async function withSpool(
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', terminate);
-    rmSync(spool, { recursive: true, force: true });
+    removeSpool(spool);
   }
 }
 
-const spoolPath = (kind: string): string => join(stateDir(), `spool-${kind}-${process.pid}`);
-
-function sweep(state: string): void {
-  let names: string[];
-  try {
-    names = readdirSync(state);
-  } catch {
-    return;
-  }
-  for (const name of names) {
-    const pid = /^spool-[a-z]+-(\d+)$/.exec(name)?.[1];
-    if (pid === undefined || alive(Number(pid))) continue;
-    rmSync(join(state, name), { recursive: true, force: true });
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
+const spoolPath = (kind: string): string => processSpool(stateDir(), kind);
 
 /** The inventory with a passphrase or token file given on the command line in place of its own. */
 export function withFiles(
