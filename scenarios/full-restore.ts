@@ -154,7 +154,7 @@ export const fullRestore: Scenario = {
       title: 'What will be lost',
       hosts: () => [HERE],
       order: () => 'together',
-      // Begun as soon as the servers are saved, while the snapshot is delivered.
+      // Begun as soon as the servers are stopped, while they are saved and the snapshot is delivered.
       steps: [compareLoss],
     },
     {

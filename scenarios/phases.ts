@@ -68,7 +68,7 @@ export interface VerifyOptions {
   readonly nodes?: Steps;
 }
 
-/** Step 7 of the runbook, and what the restore leaves behind. What the first server alone can show is looked at while the others join. */
+/** Step 7 of the runbook, and what the restore leaves behind. What the first server alone can show is looked at while the others become Ready. */
 export const verifyAndTidy = ({ data = [], nodes = [] }: VerifyOptions = {}): readonly Phase[] => [
   {
     id: 'verify',
@@ -76,15 +76,23 @@ export const verifyAndTidy = ({ data = [], nodes = [] }: VerifyOptions = {}): re
     hosts: onlyPrimary,
     order: () => 'one-by-one',
     steps: [...data, testImage],
-    beside: 'peers',
+    // Not beside the joins: it asks a lot of the one server that they all talk to.
+    beside: 'peers-ready',
   },
   {
     id: 'verify-nodes',
     title: 'Verification of the cluster',
     hosts: onlyPrimary,
     order: () => 'one-by-one',
-    // The gate of the test pod is where the plan waits: who has gone is seen by then, and may be chosen.
-    steps: [verifyNodes, ...nodes, verifyPods, testPod, deleteTestPod, freshSnapshot],
+    steps: [verifyNodes, ...nodes],
+  },
+  {
+    id: 'verify-workloads',
+    title: 'Verification of the workloads',
+    hosts: onlyPrimary,
+    order: () => 'one-by-one',
+    // The gate of the test pod is where the plan waits: who has gone is seen by then, and may be chosen. The snapshot comes without that pod.
+    steps: [verifyPods, testPod, deleteTestPod, freshSnapshot],
   },
   {
     id: 'cleanup',
@@ -92,6 +100,7 @@ export const verifyAndTidy = ({ data = [], nodes = [] }: VerifyOptions = {}): re
     hosts: (context: StepContext) => [...serversIn(context), ...agentsIn(context)],
     order: () => 'together',
     steps: [removeOverrides, forgetUnits],
+    beside: 'verify-workloads',
   },
   {
     id: 'leftovers',
@@ -99,6 +108,6 @@ export const verifyAndTidy = ({ data = [], nodes = [] }: VerifyOptions = {}): re
     hosts: serversIn,
     order: () => 'together',
     steps: [listLeftovers],
-    beside: 'cleanup',
+    beside: 'verify-workloads',
   },
 ];

@@ -33,7 +33,7 @@ export function lossOf(context: StepContext): Loss | undefined {
 }
 
 /**
- * Compares the backup with what the servers still have, on a copy, once they are stopped and saved. It says what the restore costs and
+ * Compares the backup with what the servers still have, on a copy, once they are stopped and while they are saved. It says what the restore costs and
  * never stands in its way: data that cannot be read is a remark.
  */
 export const compareLoss: Step = {
@@ -46,8 +46,11 @@ export const compareLoss: Step = {
   dependsOn: ['snapshot'],
   when: (context) => {
     if (context.endedAt('compare', HERE) !== undefined) return { run: 'yes' };
-    if (serversIn(context).some((name) => !neededK3s(context, name) && context.endedAt('save', name) === undefined))
-      return { run: 'not-known-yet', because: 'the servers are stopped and saved first' };
+    // Where a plan was handed over the servers are stopped already, or a run that goes on has lost the file: it is fetched first.
+    if (context.endedAt('fetch', HERE) === undefined)
+      return { run: 'not-known-yet', because: 'the backup is proven first' };
+    if (serversIn(context).some((name) => !neededK3s(context, name) && context.endedAt('stop', name) === undefined))
+      return { run: 'not-known-yet', because: 'the servers are stopped first' };
     return candidates(context).length === 0
       ? { run: 'no', because: 'no server has a database to compare the backup with' }
       : { run: 'yes' };

@@ -160,7 +160,7 @@ const resetStep = (
     { kind: 'put', path: putBackScript(context), mode: 0o700, content: { text: PUT_BACK_SCRIPT }, again: 'harmless' },
     once(resetUnitCommand(planOfReset(context, kind))),
   ],
-  pollMs: 1000,
+  pollMs: 500,
   expectMs: seconds(12),
   withinMs: minutes(5),
   undo: {

@@ -77,7 +77,7 @@ export const saveServers: Step = {
       }),
     ),
   ],
-  pollMs: 1000,
+  pollMs: 500,
   expectMs: seconds(5),
   withinMs: minutes(15),
   undo: { none: 'the safety copy stays: it is the way back' },

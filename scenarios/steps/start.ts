@@ -105,7 +105,8 @@ export const verifyPrimary: Step = {
   effect: 'observe',
   why: 'Each check lies alone: Ready lags, readyz misses a full database, the unit is active before the reset-flag is gone.',
   done: primaryHealthy,
-  steadyMs: 3000,
+  // Seen twice; the gate behind it takes a while, too.
+  steadyMs: 1500,
   pollMs: 500,
   expectMs: seconds(10),
   // K3s ends itself after 15 minutes without an API and systemd starts it again: that is "not yet", not a failure.

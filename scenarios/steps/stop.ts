@@ -40,8 +40,7 @@ const wasRunning = (context: StepContext): boolean => context.known('stop', 'was
 export const lift = (context: StepContext) => {
   const paths = pathsOf(context);
   return [
-    act(['rm', '-f', paths.holdFile]),
-    act(['rm', '-f', paths.holdDropIn]),
+    act(['rm', '-f', paths.holdFile, paths.holdDropIn]),
     act(['systemctl', 'daemon-reload']),
     // A unit stopped between two tries of a crash loop keeps its count of restarts, and would look like looping at its next start.
     act(['systemctl', 'reset-failed', paths.unit], { expect: [0, 1] }),
@@ -97,7 +96,7 @@ export const stopServers: Step = {
     return { wasRunning: active === 'active' || active === 'activating' };
   },
   holdsUntil: ['start-primary', 'rejoin'],
-  pollMs: 1000,
+  pollMs: 500,
   expectMs: seconds(3),
   withinMs: minutes(3),
   undo: {

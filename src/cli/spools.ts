@@ -1,5 +1,5 @@
-import { readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { claimants } from '../record/claim.js';
 import { recordPath, stateOf } from '../record/runs.js';
 
@@ -11,7 +11,8 @@ import { recordPath, stateOf } from '../record/runs.js';
 /** How long a run that nobody has on the screen keeps its spool, milliseconds. After that it is fetched again when the run goes on. */
 const KEPT_MS = 24 * 3_600_000;
 
-const folder = (state: string): string => join(state, 'spool');
+const SPOOLS = 'spool';
+const folder = (state: string): string => join(state, SPOOLS);
 
 /** Of a run: it stays where the console was killed, and goes on with the run. */
 export const runSpool = (state: string, run: string): string => join(folder(state), run);
@@ -19,8 +20,15 @@ export const runSpool = (state: string, run: string): string => join(folder(stat
 /** Of a process that is no run: a command that prints, a console that only looks. */
 export const processSpool = (state: string, kind: string): string => join(state, `spool-${kind}-${process.pid}`);
 
-/** Removes a spool with everything in it. */
-export const removeSpool = (spool: string): void => rmSync(spool, { recursive: true, force: true });
+/** Removes a spool with everything in it, and the folder of spools where that was the last. */
+export function removeSpool(spool: string): void {
+  rmSync(spool, { recursive: true, force: true });
+  try {
+    if (basename(dirname(spool)) === SPOOLS) rmdirSync(dirname(spool));
+  } catch {
+    // Others lie there.
+  }
+}
 
 /** Removes the spools of processes that were killed, and of runs that nobody can go on with or has gone on with for a day. */
 export function sweepSpools(state: string, now: number): void {

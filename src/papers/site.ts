@@ -337,31 +337,37 @@ export class Site implements RightPort {
 
   async #bringNow(host: PapersHost, standing: Standing, papers: boolean): Promise<void> {
     if (!standing.locked) return;
-    const put = (path: string, text: string, mode: number): Promise<unknown> =>
-      host.put({
-        path,
-        mode,
-        root: true,
-        source: { bytes: Buffer.from(text) },
-        signal: AbortSignal.timeout(PATIENCE_MS),
-      });
+    // Side by side: what destroys waits for the last of them, and a server may be far away. All of them end before anything else is brought.
+    const brought = await Promise.allSettled([
+      this.#bringRows(host, standing),
+      ...(papers ? this.#options.papers(host.name) : []).map((paper) => this.#bringPaper(host, standing, paper)),
+    ]);
+    const failed = brought.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #bringRows(host: PapersHost, standing: Standing): Promise<void> {
     const rows = this.#options.rows(standing.seq);
     const [first] = rows;
     const last = rows.at(-1);
-    if (first !== undefined && last !== undefined) {
-      const path = `${journalDir(this.#options.owner.run, this.id)}/${pieceName(first.seq)}`;
-      const text = rows.map(journalLine).join('');
-      // One round trip; where sudo wants a password, standard input is not to be had.
-      if (!(await this.#pour(host, path, text))) await put(path, text, 0o600);
-      standing.seq = last.seq;
-    }
-    if (!papers) return;
-    for (const { path, text, mode } of this.#options.papers(host.name)) {
-      const digest = createHash('sha256').update(text).digest('hex');
-      if (standing.papers.get(path) === digest) continue;
-      await put(path, text, mode);
-      standing.papers.set(path, digest);
-    }
+    if (first === undefined || last === undefined) return;
+    const path = `${journalDir(this.#options.owner.run, this.id)}/${pieceName(first.seq)}`;
+    const text = rows.map(journalLine).join('');
+    // One round trip; where sudo wants a password, standard input is not to be had.
+    if (!(await this.#pour(host, path, text))) await this.#put(host, { path, text, mode: 0o600 });
+    standing.seq = last.seq;
+  }
+
+  async #bringPaper(host: PapersHost, standing: Standing, paper: Paper): Promise<void> {
+    const digest = createHash('sha256').update(paper.text).digest('hex');
+    if (standing.papers.get(paper.path) === digest) return;
+    await this.#put(host, paper);
+    standing.papers.set(paper.path, digest);
+  }
+
+  async #put(host: PapersHost, { path, text, mode }: Paper): Promise<void> {
+    const source = { bytes: Buffer.from(text) };
+    await host.put({ path, mode, root: true, source, signal: AbortSignal.timeout(PATIENCE_MS) });
   }
 
   async #pour(host: PapersHost, path: string, text: string): Promise<boolean> {

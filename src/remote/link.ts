@@ -64,7 +64,13 @@ export async function makeLink(
       throw unsupported(host, `its login shell does not run commands: ${said}`, next);
     }
     const noisy = text.slice(0, at) !== '';
-    return { client, lanes: new Lanes(), closed: gone.signal, latencyMs, ...(noisy ? { marker } : {}) };
+    return {
+      client,
+      lanes: new Lanes(() => clock.mono()),
+      closed: gone.signal,
+      latencyMs,
+      ...(noisy ? { marker } : {}),
+    };
   } catch (error) {
     client.destroy();
     throw error instanceof Error && !('problem' in error) && !signal.aborted

@@ -52,6 +52,19 @@ export function forwardRefused(host: string, to: string, why: string): ProblemEr
   });
 }
 
+/** Something without an end, on a host that allows one session only. */
+export function madeWay(host: string, command: string): ProblemError {
+  return make(
+    'session-yielded',
+    host,
+    `${host} allows one session at a time, and it was needed: ${command} was ended.`,
+    {
+      left: 'Nothing was changed by it.',
+      next: 'Allow more sessions in its sshd (MaxSessions); it is begun again by itself.',
+    },
+  );
+}
+
 export function timedOut(host: string, what: string): ProblemError {
   return make('host-timeout', host, `${host} did not answer in time: ${what}.`, {
     left: NOTHING,

@@ -13,7 +13,7 @@ import type { Lane } from './host.js';
 import type { Keeper } from './keeper.js';
 import { type Link, rejectOn } from './link.js';
 import { AfterMarker } from './output.js';
-import { cancelled, commandTimeout, connectionLost, timedOut, unreachable, unsupported } from './problems.js';
+import { cancelled, commandTimeout, connectionLost, madeWay, timedOut, unreachable, unsupported } from './problems.js';
 import { quoteArgv } from './quote.js';
 
 /** One command as it goes over the wire. */
@@ -24,9 +24,16 @@ export interface WireCommand {
   /** Milliseconds for all of it, waiting included; without it only the signal ends it. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** It has no end of its own, and makes way where the host allows one session only. */
+  readonly lasting?: boolean;
   /** Writes standard input and ends it; without it the input is empty. */
   feed?(running: RunningCommand): Promise<void> | void;
 }
+
+/** sshd looks at what was closed after it has read what comes with it: without a pause an ended session and the next count twice. Milliseconds. */
+const SETTLE_MS = 20;
+/** A host that refuses a session while none is in use is asked again after these pauses, milliseconds. */
+const REFUSED_MS = [50, 100, 200, 400];
 
 /**
  * Sends commands over a kept connection: waits for it and for a session, and turns every way of failing into a problem that
@@ -51,13 +58,16 @@ export class CommandRunner {
         () => undefined,
       );
     }
-    const stop = command.signal === undefined ? limit.signal : AbortSignal.any([limit.signal, command.signal]);
+    const yielding = new AbortController();
+    const signals = [limit.signal, yielding.signal];
+    const stop = AbortSignal.any(command.signal === undefined ? signals : [...signals, command.signal]);
     const progress = { sent: false };
     try {
-      return await this.#sendUntilAccepted(command, text, shown, stop, progress);
+      return await this.#sendUntilAccepted(command, text, shown, stop, progress, () => yielding.abort());
     } catch (error) {
       if (!stop.aborted || error instanceof ProblemError) throw error;
       if (command.signal?.aborted) throw cancelled(this.host, shown, progress.sent);
+      if (yielding.signal.aborted) throw madeWay(this.host, shown);
       if (!progress.sent)
         throw timedOut(this.host, this.keeper.reached ?? `no connection or free session for: ${shown}`);
       throw commandTimeout(this.host, shown, timeoutMs ?? 0);
@@ -72,10 +82,11 @@ export class CommandRunner {
     shown: string,
     stop: AbortSignal,
     progress: { sent: boolean },
+    yields: () => void,
   ): Promise<Ended> {
-    for (;;) {
+    for (let refusals = 0; ; ) {
       const link = await this.keeper.link(command.lane, stop);
-      const release = await link.lanes.acquire(command.lane, stop);
+      const release = await link.lanes.acquire(command.lane, stop, command.lasting === true ? yields : undefined);
       if (link.closed.aborted) {
         release();
         continue;
@@ -89,8 +100,12 @@ export class CommandRunner {
         if (!(error instanceof SessionRefused)) throw error;
         progress.sent = false;
         const others = link.lanes.used;
-        if (others === 0) throw this.#noSession(error);
-        link.lanes.lower(others);
+        if (others > 0) link.lanes.lower(others);
+        else {
+          const pause = REFUSED_MS[refusals++];
+          if (pause === undefined) throw this.#noSession(error);
+          await this.clock.sleep(pause, stop);
+        }
       }
     }
   }
@@ -114,7 +129,7 @@ export class CommandRunner {
       stderr: (chunk) => sinks.stderr(chunk),
     });
     // The session is given back when the channel is really closed, however the caller fared.
-    starting.then(({ ended }) => ended.then(release), release);
+    starting.then(({ ended }) => ended.then(() => this.clock.sleep(SETTLE_MS)).then(release), release);
     try {
       running = await Promise.race([starting, rejectOn(stop)]);
       const fed = Promise.resolve(command.feed === undefined ? running.channel.end() : command.feed(running));

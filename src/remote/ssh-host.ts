@@ -21,8 +21,10 @@ import { forwardRefused } from './problems.js';
 import { putFile } from './put.js';
 import { openForward } from './route.js';
 import { CommandRunner } from './runner.js';
-import { type Sudo, type SudoPlan, stdinRefused } from './sudo.js';
+import { allowsAnything, type Sudo, type SudoPlan, stdinRefused } from './sudo.js';
 
+/** A few of the sessions that one connection has. */
+const ASKED_AT_ONCE = 4;
 const TIMEOUT_MS = 30_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 
@@ -74,6 +76,7 @@ export class SshHost implements Host {
       const ended = await this.#runner.run({
         argv: [...(plan?.prefix ?? []), ...request.argv],
         lane: 'watch',
+        lasting: true,
         signal: request.signal,
         sinks: { stdout: (chunk) => lines.push(chunk), stderr: (chunk) => said.push(chunk) },
         ...feedOf(plan, undefined),
@@ -122,17 +125,24 @@ export class SshHost implements Host {
    * @throws ProblemError `sudo-denied` when this user may not use sudo at all, and those of `exec`
    */
   async refusedByRoot(argvs: readonly (readonly string[])[], signal?: AbortSignal): Promise<(readonly string[])[]> {
-    const refused: (readonly string[])[] = [];
-    for (const argv of argvs) {
-      const plan = await this.#plan(signal === undefined ? {} : { signal });
-      const [sudo, ...rest] = plan.prefix;
-      if (sudo === undefined) continue;
-      const listing: SudoPlan = { ...plan, prefix: [sudo, ...rest.filter((word) => word !== '--'), '-l', '--'] };
-      const request = { argv, ...(signal === undefined ? {} : { signal }) };
-      const result = await this.#exec(request, listing);
-      if (result.code !== 0) refused.push(argv);
-    }
-    return refused;
+    const asked = signal === undefined ? {} : { signal };
+    const plan = await this.#plan(asked);
+    const [sudo, ...rest] = plan.prefix;
+    if (sudo === undefined) return [];
+    const listing = [sudo, ...rest.filter((word) => word !== '--'), '-l'];
+    const rules = await this.#exec({ argv: [], ...asked }, { ...plan, prefix: listing });
+    // Then only a program that is missing is refused: one command of each tells.
+    const telling = allowsAnything(rules.stdout) ? [...new Map(argvs.map((argv) => [argv[0], argv])).values()] : argvs;
+    const waiting = [...telling];
+    const refused = new Set<readonly string[]>();
+    const askNext = async (): Promise<void> => {
+      for (let argv = waiting.shift(); argv !== undefined; argv = waiting.shift()) {
+        const said = await this.#exec({ argv, ...asked }, { ...plan, prefix: [...listing, '--'] });
+        if (said.code !== 0) refused.add(argv);
+      }
+    };
+    await Promise.all(Array.from({ length: ASKED_AT_ONCE }, askNext));
+    return argvs.filter((argv) => refused.has(argv));
   }
 
   /** A person asks for another try of whatever was refused here: login, host key, sudo. */

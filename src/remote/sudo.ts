@@ -174,6 +174,13 @@ export class Sudo {
   }
 }
 
+/** Whether what `sudo -l` lists lets every command be run as root. Rules that exclude some ("!") are not weighed here. */
+export function allowsAnything(listing: string): boolean {
+  const rules = listing.split('\n').filter((line) => /^\s+\(/.test(line));
+  if (rules.some((rule) => rule.includes('!'))) return false;
+  return rules.some((rule) => /^\s+\((?:ALL|root)(?: : [^)]+)?\) (?:[A-Z_]+: )*ALL\s*$/.test(rule));
+}
+
 /** What sudo's own words (in the C locale) mean; `undefined` when they are not sudo's. */
 export function judgeSudo(stderr: string): 'asks' | 'wrong-password' | 'denied' | 'not-this' | undefined {
   if (

@@ -156,13 +156,14 @@ const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 15_000;
 
 /**
- * What must be sure before a command is sent. What destroys, what must never run twice, and what begins a step stands on the servers first; a
- * harmless command after that may be lost with this console: whoever takes over sends it again, and a round trip to every server is saved.
+ * What must be sure before a command is sent. What destroys, what must never run twice, and what begins a step stands on the servers first, and
+ * before what destroys the papers do, and the lock is looked at; a harmless command after that may be lost with this console: whoever takes over sends it again, and a round trip to every server is saved.
  * In a step whose act must never run twice, what comes before it only prepares it.
  */
 function readiness({ step, command, index }: Extract<Doing, { do: 'send' }>, commands: readonly Command[]): Readiness {
+  if (step.effect !== 'destroy') return index > 0 && command.again !== 'never' ? 'fresh' : 'told';
   if (command.again === 'never') return 'certain';
-  if (step.effect === 'destroy' && !commands.slice(index).some((one) => one.again === 'never')) return 'certain';
+  if (!commands.slice(index).some((one) => one.again === 'never')) return 'certain';
   return index > 0 ? 'fresh' : 'told';
 }
 

@@ -37,7 +37,7 @@ const ready = async (by: Machine, name: string): Promise<boolean> => {
   return said.stdout.split('\n').some((line) => new RegExp(`^${name}\\s+Ready\\b`).test(line));
 };
 
-/** Steps 1 to 7 of the paper, one after the other, by the lab's own hand: no SSH, no person, no proof. */
+/** Steps 1 to 7 of the paper, one after the other, by the lab's own hand: no SSH, no person, no proof; waits nowhere longer than it must. */
 async function byPaper(key: string): Promise<void> {
   const begun = performance.now();
   const said = (what: string): void =>
@@ -84,6 +84,14 @@ async function byPaper(key: string): Promise<void> {
     await until(`${machine.host.name} Ready`, () => ready(primary, machine.host.name), { withinMs: 240_000 });
   }
   said('workers Ready');
+  // Step 7.3, without an image to pull: its own command needs a terminal.
+  const podOf = (...words: string[]): Promise<unknown> => primary.inside(['k3s', 'kubectl', ...words]);
+  await podOf('run', 'test-pod', '--image=docker.io/rancher/mirrored-pause:3.6', '--restart=Never');
+  await until('the test pod', async () =>
+    (await primary.inside(['k3s', 'kubectl', 'get', 'pod', 'test-pod', '-o', 'json'])).stdout.includes('"Running"'),
+  );
+  await podOf('delete', 'pod', 'test-pod');
+  said('test pod');
   for (const what of ['nodes', 'pods', 'pv,pvc', 'svc', 'ingress'])
     await primary.inside(['k3s', 'kubectl', 'get', what, '--all-namespaces']);
 }
@@ -117,6 +125,13 @@ function longest(record: string): string[] {
   });
 }
 
+/** When the last step of the plan was done, milliseconds since the epoch: the runbook's step 7 and the clean-up are steps of it. */
+function recoveredAt(record: string): number {
+  const ended = readRun(record).events.find((event) => event.type === 'run-ended');
+  if (ended === undefined) throw new Error('the run did not end');
+  return Date.parse(ended.at);
+}
+
 it('the console against the paper', { timeout: 1_800_000 }, async () => {
   for (let n = 0; n < 20; n++) await cluster.put(`${PREFIX}kept-${n}`, `value ${n}`);
   const key = await bucket.upload(await cluster.snapshot());
@@ -125,13 +140,16 @@ it('the console against the paper', { timeout: 1_800_000 }, async () => {
   const paper = await byThePaper(key, backup);
 
   await cluster.put(`${PREFIX}lost`, 'written after the backup');
+  const begun = Date.now();
   const run = drive(lab, writeInventory(lab, { backups: bucket.lines }));
-  const console_ = await timed(() => run.ended);
   const ended = await run.ended;
+  const closed = (Date.now() - begun) / 1000;
   expect(ended.recovered, `${ended.why}\n${run.said()}`).toBe(true);
   for (const server of cluster.servers) expect(await cluster.read(PREFIX, server.host.name)).toEqual(backup);
   for (const text of longest(ended.record)) process.stdout.write(`${text}\n`);
+  const recovered = (recoveredAt(ended.record) - begun) / 1000;
   process.stdout.write(
-    `recovery: the console, proof and verification included, ${console_.toFixed(1)} s / the paper's commands ${paper.toFixed(1)} s = ${(console_ / paper).toFixed(2)}\n`,
+    `recovery: the console from its start, proof and verification included, ${recovered.toFixed(1)} s / the paper's commands ${paper.toFixed(1)} s = ${(recovered / paper).toFixed(2)}\n` +
+      `          with its closing table of what was verified, and the program's end, ${closed.toFixed(1)} s = ${(closed / paper).toFixed(2)}\n`,
   );
 });

@@ -166,6 +166,48 @@ describe('lanes', () => {
     expect(server.mostSessions).toBe(3);
   });
 
+  it('one that still counts sessions which have ended: nothing starves for good, beside a journal that is followed', async () => {
+    const server = await startServer({ maxSessions: 10, sessionsLinger: 250 });
+    const { hosts } = open([entry('cp1', server.port)], [server]);
+    const host = hosts.get('cp1');
+    const stop = new AbortController();
+    const follow = problemOf(host.stream({ argv: ['sleep', '605'], signal: stop.signal, onLine: () => undefined }));
+    const argv = ['true'];
+    const burst = (): Promise<unknown> => Promise.all(Array.from({ length: 30 }, () => host.exec({ argv })));
+    await burst();
+    expect(server.refused).toBeGreaterThan(0);
+    // Probes go on, several at a time, once it was left alone for a while.
+    const unrefused = async (): Promise<boolean> => {
+      const before = server.refused;
+      await Promise.all(Array.from({ length: 5 }, () => host.exec({ argv: ['sleep', '0.3'] })));
+      return server.refused === before;
+    };
+    while (!(await unrefused())) await host.exec({ argv });
+    stop.abort();
+    expect((await follow).id).toBe('cancelled');
+  });
+
+  it.each([1, 2])(
+    'of %i sessions a journal that is followed leaves probes and commands theirs',
+    async (maxSessions) => {
+      const server = await startServer({ maxSessions });
+      const { hosts } = open([entry('cp1', server.port)], [server]);
+      const host = hosts.get('cp1');
+      const stop = new AbortController();
+      const follow = problemOf(host.stream({ argv: ['sleep', '606'], signal: stop.signal, onLine: () => undefined }));
+      await until(() => server.commands.some((command) => command.includes('sleep 606')), 'the journal');
+      for (let round = 0; round < 3; round++) {
+        const said = await Promise.all([
+          host.exec({ argv: ['echo', 'probe'] }),
+          host.exec({ argv: ['echo', 'command'], lane: 'runner' }),
+        ]);
+        expect(said.map((one) => one.stdout.trim())).toEqual(['probe', 'command']);
+      }
+      stop.abort();
+      expect((await follow).id).toBe(maxSessions === 1 ? 'session-yielded' : 'cancelled');
+    },
+  );
+
   it('a server that allows none is named', async () => {
     const server = await startServer({ maxSessions: 0 });
     const { hosts } = open([entry('cp1', server.port)], [server]);

@@ -62,7 +62,7 @@ describe('lanes', () => {
   const never = new AbortController().signal;
 
   it('watch never takes the last three, runner goes first, one that gave up is forgotten', async () => {
-    const lanes = new Lanes(5);
+    const lanes = new Lanes(() => 0, 5);
     const watching = [await lanes.acquire('watch', never), await lanes.acquire('watch', never)];
     const order: string[] = [];
     const stop = new AbortController();
@@ -86,8 +86,58 @@ describe('lanes', () => {
     expect(lanes.used).toBe(5);
   });
 
+  it.each([
+    [10, 7],
+    [5, 2],
+    [4, 2],
+    [3, 2],
+    [2, 2],
+    [1, 1],
+  ])('of %i sessions watch takes %i', async (limit, taken) => {
+    const lanes = new Lanes(() => 0, limit);
+    const given: unknown[] = [];
+    for (let asked = 0; asked < 10; asked++) void lanes.acquire('watch', never).then((release) => given.push(release));
+    await Promise.resolve();
+    expect(given).toHaveLength(taken);
+  });
+
+  it('a refusal is believed for a while, and longer where it comes again', async () => {
+    let now = 0;
+    const lanes = new Lanes(() => now);
+    const limitAt = async (at: number): Promise<number> => {
+      now = at;
+      (await lanes.acquire('runner', never))();
+      return lanes.limit;
+    };
+    lanes.lower(4);
+    expect(await limitAt(1_999)).toBe(4);
+    expect(await limitAt(2_000)).toBe(5);
+    lanes.lower(4);
+    expect(await limitAt(5_999)).toBe(4);
+    for (let at = 6_000; at < 20_000; at += 500) await limitAt(at);
+    expect(lanes.limit).toBe(10);
+    lanes.lower(4);
+    expect(await limitAt(22_000)).toBe(5);
+  });
+
+  it('what has no end makes way where there is one session only, and only for what has one', async () => {
+    const lanes = new Lanes(() => 0, 1);
+    let asked = 0;
+    const release = await lanes.acquire('watch', never, () => {
+      asked++;
+    });
+    void lanes.acquire('watch', never, () => undefined);
+    expect(asked).toBe(0);
+    const probe = lanes.acquire('watch', never);
+    expect(asked).toBe(1);
+    release();
+    // First come, first served: the other without an end had it, and makes way in turn.
+    await Promise.race([probe, Promise.resolve()]);
+    expect(lanes.used).toBe(1);
+  });
+
   it('with one session left both kinds still get their turn', async () => {
-    const lanes = new Lanes();
+    const lanes = new Lanes(() => 0);
     lanes.lower(1);
     const release = await lanes.acquire('watch', never);
     let ran = false;
@@ -118,7 +168,7 @@ describe('keeping a connection', () => {
         const closed = new AbortController();
         gone.push(closed);
         const client = Object.assign(new EventEmitter(), { end: () => undefined }) as unknown as Client;
-        return { client, lanes: new Lanes(), closed: closed.signal, latencyMs: 1 };
+        return { client, lanes: new Lanes(() => 0), closed: closed.signal, latencyMs: 1 };
       },
     });
     return { clock, tries, keeper, gone };

@@ -33,6 +33,8 @@ export interface ServerOptions {
   /** No login needed. */
   readonly open?: boolean;
   readonly maxSessions?: number;
+  /** How long a session that has ended still counts, as sshd's do for a moment; milliseconds. */
+  readonly sessionsLinger?: number;
   readonly allowForward?: boolean;
   /** What runs a command: default `/bin/sh -c`. */
   readonly shell?: readonly string[];
@@ -55,6 +57,8 @@ export class TestServer {
   readonly signals: string[] = [];
   connections = 0;
   mostSessions = 0;
+  /** Sessions that were not opened. */
+  refused = 0;
   port = 0;
   hostKeys: readonly { private: string; public: string }[];
   #server: Server | undefined;
@@ -113,6 +117,7 @@ export class TestServer {
     client.on('authentication', (context) => this.#login(context));
     client.on('session', (accept, reject) => {
       if (this.#sessions >= (this.options.maxSessions ?? 10)) {
+        this.refused++;
         reject();
         return;
       }
@@ -173,7 +178,7 @@ export class TestServer {
       accept?.();
     });
     session.on('close', () => {
-      this.#sessions--;
+      setTimeout(() => this.#sessions--, this.options.sessionsLinger ?? 0);
     });
     session.on('exec', (accept, _reject, info) => {
       this.commands.push(info.command);

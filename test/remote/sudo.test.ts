@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/base/secret.js';
 import type { SudoMode } from '../../src/inventory/types.js';
-import { judgeSudo } from '../../src/remote/sudo.js';
+import { allowsAnything, judgeSudo } from '../../src/remote/sudo.js';
 import { entry, open, problemOf, startServer } from './bench.js';
 import type { TestServer } from './server.js';
 
@@ -24,6 +24,7 @@ if [ ! -e "$dir/nopasswd" ]; then
   echo "try $given" >> "$dir/tries.log"
   if [ "$given" != "right" ]; then echo "Sorry, try again." >&2; echo "sudo: no password was provided" >&2; echo "sudo: 1 incorrect password attempt" >&2; exit 1; fi
 fi
+if [ -n "$l" ] && [ -z "$1" ]; then cat "$dir/rules" 2>/dev/null; exit 0; fi
 case "$1" in forbidden) echo "Sorry, user ops is not allowed to execute '/bin/forbidden' as root on cp1." >&2; exit 1;; esac
 [ -n "$l" ] && { echo "$1"; exit 0; }
 BECAME=root exec "$@"
@@ -173,6 +174,54 @@ describe('sudo', () => {
     const problem = await problemOf(hosts.get('cp1').exec({ argv: ['forbidden'], root: true }));
     expect(problem).toMatchObject({ id: 'sudo-denied', what: expect.stringContaining('not allowed to execute') });
     expect((await hosts.get('cp1').exec(WHO)).stdout).toBe('root\n');
+  });
+});
+
+describe('asked beforehand what sudo would refuse', () => {
+  const wanted = [
+    ['systemctl', 'stop', 'k3s'],
+    ['systemctl', 'start', 'k3s'],
+    ['forbidden', 'x'],
+    ['forbidden', 'y'],
+  ];
+  const EVERYTHING = 'User ops may run the following commands on cp1:\n    (ALL : ALL) NOPASSWD: ALL\n';
+
+  async function asked(rules: string): Promise<{ refused: readonly (readonly string[])[]; log: string[] }> {
+    const server = await withSudo();
+    writeFileSync(join(server.bin, 'nopasswd'), '');
+    writeFileSync(join(server.bin, 'rules'), rules);
+    const { hosts } = open([entry('cp1', server.port)], [server]);
+    const refused = await hosts.get('cp1').refusedByRoot(wanted);
+    return { refused, log: log(server, 'sudo.log').filter((line) => line.startsWith('-n -l -- ')) };
+  }
+
+  it('of one who may do everything only one command of each program, which may be missing', async () => {
+    const { refused, log } = await asked(EVERYTHING);
+    expect(log.sort()).toEqual(['-n -l -- forbidden y', '-n -l -- systemctl start k3s']);
+    expect(refused).toEqual([['forbidden', 'y']]);
+  });
+
+  it('of everybody else every command', async () => {
+    const { refused, log } = await asked('    (root) NOPASSWD: /usr/bin/systemctl\n');
+    expect(log).toHaveLength(wanted.length);
+    expect(refused).toEqual([
+      ['forbidden', 'x'],
+      ['forbidden', 'y'],
+    ]);
+  });
+
+  it.each([
+    [EVERYTHING, true],
+    ['    (ALL) ALL\n', true],
+    ['    (root) NOPASSWD: SETENV: ALL\n', true],
+    ['Matching Defaults entries for ops on cp1:\n    !requiretty\n\n    (ALL : ALL) ALL\n', true],
+    ['    (ALL : ALL) ALL, !/usr/bin/su\n', false],
+    ['    (ALL : ALL) ALL\n    (root) !/usr/bin/systemctl\n', false],
+    ['    (postgres) ALL\n', false],
+    ['    (root) /usr/bin/systemctl\n', false],
+    ['', false],
+  ])('%j lets everything be run: %s', (listing, expected) => {
+    expect(allowsAnything(listing)).toBe(expected);
   });
 });
 

@@ -49,6 +49,12 @@ const commands = [act(['prepare', 'one']), act(['prepare', 'two']), act(['set', 
 
 test.each([
   ['changes something: its first command stands in the journal on the servers', 'change', commands, 'told fresh fresh'],
+  [
+    'changes something with a command that must never run twice: that one stands in the journal, too',
+    'change',
+    [act(['prepare', 'one']), act(['prepare', 'two']), once(['set', 'x']), act(['then', 'this'])],
+    'told fresh told fresh',
+  ],
   ['destroys: every command waits for all of it', 'destroy', commands, 'certain certain certain'],
   [
     'destroys with a command that must never run twice: what comes before only prepares it, what comes after does not',

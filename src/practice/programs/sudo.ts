@@ -23,6 +23,12 @@ async function firstLine(stdin: AsyncIterable<Uint8Array>): Promise<{ line: stri
   }
 }
 
+/** What `sudo -l` lists for a user who may do everything. */
+function rulesText(user: string, host: string, policy: string): string {
+  const rule = policy === 'nopasswd' ? '(ALL : ALL) NOPASSWD: ALL' : '(ALL : ALL) ALL';
+  return `User ${user} may run the following commands on ${host}:\n    ${rule}\n`;
+}
+
 /** `sudo`: passwordless, asking, or refusing, as the node is set up. */
 export const sudo: Program = async (node, run) => {
   const options = parseOptions(
@@ -74,7 +80,10 @@ export const sudo: Program = async (node, run) => {
       return 1;
     }
   }
-  if (argv.length === 0) return 0;
+  if (argv.length === 0) {
+    if (options.has('l')) await run.output.out(rulesText(run.user, node.name, policy));
+    return 0;
+  }
   // `sudo -l COMMAND` only tells whether it would be run.
   if (options.has('l')) {
     const program = argv[0] ?? '';
