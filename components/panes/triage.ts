@@ -57,7 +57,7 @@ function choiceLines(state: ConsoleState, width: number): Line[] {
         '',
         state.triage.word === 'LOOKING'
           ? 'Hosts are still being looked at: a scenario can be chosen when they are known.'
-          : 'Press enter on a scenario: it only chooses, nothing is changed.',
+          : 'Press enter on a scenario, or its number: that only chooses, nothing is changed.',
         width,
         0,
         'dim',

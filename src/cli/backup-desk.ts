@@ -241,11 +241,12 @@ export class BackupDesk implements TasksPort {
   /** What the caller knows, what tokens say of the CA, and what earlier proofs showed. */
   #expected(expected: Expectation, tokens: readonly NamedToken[]): FetchRequest['prove'] {
     const past = this.options.ledger?.identity();
-    const clusterUid = expected.clusterUid ?? past?.clusterUid;
+    const { clusterUid } = expected;
     return {
       expectedNodes: expected.nodes ?? [],
-      expectedCaHashes: [...new Set([...(expected.caHashes ?? []), ...(past?.caHashes ?? [])])],
+      expectedCaHashes: expected.caHashes ?? [],
       namedCaHashes: namedCas(tokens),
+      ...(past === undefined ? {} : { past }),
       ...(clusterUid === undefined ? {} : { expectedClusterUid: clusterUid }),
       ...(expected.installedK3s === undefined ? {} : { installedK3s: expected.installedK3s }),
       ...(expected.elsewhere === true ? { elsewhere: true } : {}),

@@ -21,7 +21,7 @@ import { forwardRefused } from './problems.js';
 import { putFile } from './put.js';
 import { openForward } from './route.js';
 import { CommandRunner } from './runner.js';
-import { allowsAnything, type Sudo, type SudoPlan, stdinRefused } from './sudo.js';
+import { allowsAnything, cannotList, type Sudo, type SudoPlan, stdinRefused } from './sudo.js';
 
 /** A few of the sessions that one connection has. */
 const ASKED_AT_ONCE = 4;
@@ -138,7 +138,7 @@ export class SshHost implements Host {
     const askNext = async (): Promise<void> => {
       for (let argv = waiting.shift(); argv !== undefined; argv = waiting.shift()) {
         const said = await this.#exec({ argv, ...asked }, { ...plan, prefix: [...listing, '--'] });
-        if (said.code !== 0) refused.add(argv);
+        if (said.code !== 0 && !cannotList(said.stderr)) refused.add(argv);
       }
     };
     await Promise.all(Array.from({ length: ASKED_AT_ONCE }, askNext));

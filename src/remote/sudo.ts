@@ -181,6 +181,12 @@ export function allowsAnything(listing: string): boolean {
   return rules.some((rule) => /^\s+\((?:ALL|root)(?: : [^)]+)?\) (?:[A-Z_]+: )*ALL\s*$/.test(rule));
 }
 
+/** A sudo that knows no `-l` (an older sudo-rs) tells nothing of what it allows: that is no refusal. */
+export const cannotList = (stderr: string): boolean =>
+  /^usage: sudo|invalid option|unrecognized option|unexpected argument|not (?:yet )?(?:supported|implemented)/im.test(
+    stderr,
+  );
+
 /** What sudo's own words (in the C locale) mean; `undefined` when they are not sudo's. */
 export function judgeSudo(stderr: string): 'asks' | 'wrong-password' | 'denied' | 'not-this' | undefined {
   if (

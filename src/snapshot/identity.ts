@@ -1,7 +1,7 @@
 import type { Findings } from './findings.js';
 import type { Identity, IdentityVerdict } from './proof.js';
 
-/** What is known of the cluster at hand, from its inventory, its hosts and earlier proofs. */
+/** What is known of the cluster at hand, from its inventory and its hosts, and what earlier proofs showed. */
 export interface Expected {
   /** SHA-256 of the `server-ca.crt` of reachable hosts, or the `K10` prefix of their tokens. */
   readonly caHashes?: readonly string[] | undefined;
@@ -10,6 +10,8 @@ export interface Expected {
   readonly clusterUid?: string | undefined;
   /** CAs that this cluster's own tokens name: they can speak for a snapshot, not against it (the CA may have been rotated since). */
   readonly namedCaHashes?: readonly string[] | undefined;
+  /** Of the cluster that had this name when a backup was last proven here: it may have been made anew since, so it speaks only for a snapshot. */
+  readonly past?: { readonly clusterUid?: string | undefined; readonly caHashes?: readonly string[] } | undefined;
 }
 
 /** What the snapshot says of itself. */
@@ -21,17 +23,19 @@ export interface Claimed {
 
 /**
  * Whose snapshot it is. The UID of kube-system and the CA are made once per cluster, so either decides; the UID before the CA, which
- * may have been rotated. Node names are only a hint: every second cluster has a `node-1`. `elsewhere`: it is to be restored on another
+ * may have been rotated. What hosts have comes before what was proven here in the past. Node names are only a hint: every second cluster has a `node-1`. `elsewhere`: it is to be restored on another
  * cluster on purpose, so that one of another is no fault of it.
  */
 export function identify(claimed: Claimed, expected: Expected, findings: Findings, elsewhere = false): Identity {
   const evidence: string[] = [];
   const uid = compareUid(claimed, expected, evidence);
   const ca = compareCa(claimed, expected, evidence);
+  const past = comparePast(claimed, expected, evidence);
   const names = compareNames(claimed, expected, evidence);
   let verdict: IdentityVerdict = 'cannot-tell';
   if (uid !== undefined) verdict = uid ? 'this-cluster' : 'another-cluster';
-  else if (ca !== undefined) verdict = ca ? 'this-cluster' : 'another-cluster';
+  else if (ca === true || past === true) verdict = 'this-cluster';
+  else if (ca === false) verdict = 'another-cluster';
   else if (namedByToken(claimed, expected, evidence)) verdict = 'this-cluster';
   if (verdict === 'another-cluster' && elsewhere) return { verdict, evidence };
   if (verdict === 'another-cluster') {
@@ -99,6 +103,23 @@ function compareCa(claimed: Claimed, expected: Expected, evidence: string[]): bo
       : `its CA is ${hash.slice(0, 12)}, the hosts have ${known.map((one) => one.slice(0, 12)).join(', ')}`,
   );
   return same;
+}
+
+function comparePast(claimed: Claimed, { past }: Expected, evidence: string[]): boolean | undefined {
+  const uid = past?.clusterUid;
+  if (uid !== undefined && claimed.clusterUid !== null) {
+    const same = claimed.clusterUid === uid;
+    evidence.push(
+      same
+        ? 'the UID of kube-system is that of backups proven here before'
+        : `backups proven here before were of a cluster whose kube-system has the UID ${uid}, in this one it is ${claimed.clusterUid}`,
+    );
+    return same;
+  }
+  const hash = claimed.caHash?.toLowerCase();
+  if (hash === undefined || past?.caHashes?.some((one) => one.toLowerCase() === hash) !== true) return undefined;
+  evidence.push(`its CA ${hash.slice(0, 12)} is that of backups proven here before`);
+  return true;
 }
 
 function namedByToken(claimed: Claimed, expected: Expected, evidence: string[]): boolean {

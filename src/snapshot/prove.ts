@@ -33,6 +33,8 @@ export interface ProveOptions {
   readonly namedCaHashes?: readonly string[];
   /** UID of kube-system in this cluster. */
   readonly expectedClusterUid?: string;
+  /** What earlier proofs showed of the cluster of this name. */
+  readonly past?: { readonly clusterUid?: string | undefined; readonly caHashes: readonly string[] };
   /** It is to be restored on another cluster on purpose: being of another one is no fault then. */
   readonly elsewhere?: boolean;
   /** Version of the K3s that would restore it. */
@@ -210,6 +212,7 @@ async function walkEtcd(
     nodes: options.expectedNodes,
     clusterUid: options.expectedClusterUid,
     namedCaHashes: options.namedCaHashes,
+    past: options.past,
   };
   const claimed = { caHash: draft.caHash, nodes: content.nodes.map((node) => node.name), clusterUid: draft.clusterUid };
   draft.identity = identify(claimed, expected, findings, options.elsewhere === true);

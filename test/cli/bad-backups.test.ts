@@ -15,7 +15,7 @@ describe('verify --latest, with what can be wrong with a backup', () => {
       'truncated-backup',
       1,
       /✗ The encrypted backup was changed or cut off/,
-      /Fetch it again[\s\S]*The newest other backup is (\S+), taken .*not proven yet: blackstart verify \1\n$/,
+      /Fetch it again[\s\S]*The newest other backup is (\S+), taken .*not proven yet: blackstart verify \1 --inventory \S+\n$/,
     ],
     [
       'damaged-backup',

@@ -24,6 +24,7 @@ if [ ! -e "$dir/nopasswd" ]; then
   echo "try $given" >> "$dir/tries.log"
   if [ "$given" != "right" ]; then echo "Sorry, try again." >&2; echo "sudo: no password was provided" >&2; echo "sudo: 1 incorrect password attempt" >&2; exit 1; fi
 fi
+if [ -n "$l" ] && [ -e "$dir/nolist" ]; then echo "sudo: invalid option -- 'l'" >&2; exit 1; fi
 if [ -n "$l" ] && [ -z "$1" ]; then cat "$dir/rules" 2>/dev/null; exit 0; fi
 case "$1" in forbidden) echo "Sorry, user ops is not allowed to execute '/bin/forbidden' as root on cp1." >&2; exit 1;; esac
 [ -n "$l" ] && { echo "$1"; exit 0; }
@@ -208,6 +209,13 @@ describe('asked beforehand what sudo would refuse', () => {
       ['forbidden', 'x'],
       ['forbidden', 'y'],
     ]);
+  });
+
+  it('one that cannot say what it allows refuses nothing by that', async () => {
+    const server = await withSudo();
+    for (const name of ['nopasswd', 'nolist']) writeFileSync(join(server.bin, name), '');
+    const { hosts } = open([entry('cp1', server.port)], [server]);
+    expect(await hosts.get('cp1').refusedByRoot(wanted)).toEqual([]);
   });
 
   it.each([

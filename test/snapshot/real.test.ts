@@ -99,6 +99,39 @@ describe('what speaks against a real snapshot', () => {
     }
   });
 
+  const UID = '19403b90';
+  const other = '00000000-0000-0000-0000-000000000000';
+  it.each([
+    // The cluster was made anew under its name: what its hosts have counts.
+    [
+      'made anew',
+      { expectedCaHashes: [CA], past: { clusterUid: other, caHashes: ['1'.repeat(64)] } },
+      'this-cluster',
+      [],
+    ],
+    // All hosts are new: nobody but the past can say, and it can only say yes.
+    ['only the past differs', { past: { clusterUid: other, caHashes: [] } }, 'cannot-tell', ['identity-unknown']],
+    ['only the past has its CA', { past: { caHashes: [CA] } }, 'this-cluster', []],
+    // Installed anew on the hosts, to be filled from the backup of the cluster that was there.
+    [
+      'hosts have another CA, the past its own',
+      { expectedCaHashes: ['0'.repeat(64)], past: { caHashes: [CA] } },
+      'this-cluster',
+      ['ca-rotated'],
+    ],
+    [
+      'hosts have another CA, and the past knows another cluster',
+      { expectedCaHashes: ['0'.repeat(64)], past: { clusterUid: other, caHashes: [] } },
+      'another-cluster',
+      ['another-cluster'],
+    ],
+  ] as const)('whose it is: %s', async (_, expected, verdict, problems) => {
+    const proof = await prove(paths.s1, { tokens: [{ name: 't', token }], expectedNodes: ['node-1'], ...expected });
+    expect(proof.identity.verdict).toBe(verdict);
+    expect(proof.problems.map((one) => one.id)).toEqual(problems);
+    expect(proof.clusterUid).toContain(UID);
+  });
+
   it('an older K3s, and names nobody knows', async () => {
     const proof = await prove(paths.s1, {
       tokens: [{ name: 't', token }],

@@ -59,7 +59,7 @@ export async function verifyCommand(backup: string | undefined, options: VerifyO
     if (proven === undefined) return EXIT.interrupted;
     const { proof, instead } = proven;
     if (options.json) json(proof);
-    else for (const line of [...proofLines(proof, Date.now()), ...insteadLines(instead)]) out(line);
+    else for (const line of [...proofLines(proof, Date.now()), ...insteadLines(instead, options)]) out(line);
     return end(proof.ok ? EXIT.ok : EXIT.no, proof);
   } catch (thrown) {
     if (thrown instanceof ProblemError && thrown.problem.id !== 'metrics-unwritable') end(thrown.exit);
@@ -73,11 +73,12 @@ interface Proven {
   readonly instead: Backup | undefined;
 }
 
-function insteadLines(instead: Backup | undefined): string[] {
+function insteadLines(instead: Backup | undefined, { inventory }: InventoryOption): string[] {
   if (instead === undefined) return [];
   const taken = instead.takenAt === undefined ? '' : `, taken ${minute(instead.takenAt)}`;
   const id = inertLine(instead.id, 300);
-  return ['', `The newest other backup is ${id}${taken}, not proven yet: ${quoteArgv(['blackstart', 'verify', id])}`];
+  const again = ['blackstart', 'verify', id, ...(inventory === undefined ? [] : ['--inventory', inventory])];
+  return ['', `The newest other backup is ${id}${taken}, not proven yet: ${quoteArgv(again)}`];
 }
 
 /** `undefined` when it was interrupted. */
