@@ -1,12 +1,22 @@
-import { hostOf, namesOf } from '../../src/incident/cluster.js';
+import { type ClusterHost, hostOf, namesOf } from '../../src/incident/cluster.js';
 import type { StepContext, When } from '../../src/incident/step.js';
 import { k3sRun } from '../../src/k3s/ask.js';
 import { type K3sPaths, k3sPaths } from '../../src/k3s/paths.js';
 
 /** Which hosts a step is about. */
 
+/**
+ * What the inventory says of a host. Nothing is chosen yet where it has no name: a plan that is only shown names that, and one
+ * that is carried out never gets here ({@link StepContext.learned} throws).
+ */
+function aboutOf(context: StepContext, host: string): ClusterHost {
+  if (host !== '') return hostOf(context.cluster, host);
+  const name = String(context.learned('your choice', 'server'));
+  return { name, nodeName: name, role: 'server', address: name, dataDir: '/var/lib/rancher/k3s', service: 'k3s' };
+}
+
 export const pathsOf = (context: StepContext, host = context.host): K3sPaths => {
-  const { dataDir, service } = hostOf(context.cluster, host);
+  const { dataDir, service } = aboutOf(context, host);
   return k3sPaths(context.facts(host).service?.dataDir ?? dataDir, service);
 };
 
@@ -39,7 +49,7 @@ export function nodeAddress(context: StepContext, host: string): string {
   if (host === '') return '<server>';
   const facts = context.facts(host);
   // The recorded address names the SSH port where it is not 22; K3s' own is another.
-  const address = hostOf(context.cluster, host).address.replace(/ port \d+$/, '');
+  const address = aboutOf(context, host).address.replace(/ port \d+$/, '');
   // One that only leads to this machine (a forward) is none at which a peer finds it.
   return facts.service?.nodeIp ?? (isLoopback(address) ? (facts.addresses?.[0] ?? address) : address);
 }
@@ -61,7 +71,7 @@ export const k3sTools = (context: StepContext, host = context.host): string[] =>
   k3sRun(k3sProgram(context, host), pathsOf(context, host).dataDir);
 
 export const nodeNameOf = (context: StepContext, host: string): string =>
-  context.facts(host).service?.nodeName ?? hostOf(context.cluster, host).nodeName;
+  context.facts(host).service?.nodeName ?? aboutOf(context, host).nodeName;
 
 /** The step that installs K3s on a server that has none. */
 export const INSTALL = 'install';

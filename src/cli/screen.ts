@@ -1,8 +1,9 @@
-import { EXIT } from '../base/problem.js';
+import { EXIT, toProblem } from '../base/problem.js';
 import type { Intents } from '../incident/intents.js';
 import type { Inventory } from '../inventory/types.js';
 import type { Previous } from '../runner/right.js';
 import { type AppScreen, openScreen } from './app-screen.js';
+import { saveDetails } from './bug.js';
 import { sessionIntents } from './intents.js';
 import { err, out } from './output.js';
 import { PlainConsole } from './plain.js';
@@ -29,6 +30,7 @@ export interface ScreenOptions {
  */
 export async function showConsole(options: ScreenOptions): Promise<number> {
   let code: number = EXIT.ok;
+  let bug: unknown;
   let leave = (): void => {};
   const left = new Promise<'left'>((resolve) => {
     leave = () => resolve('left');
@@ -45,6 +47,16 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
   process.on('SIGTERM', ended(EXIT.terminated));
   process.on('SIGHUP', ended(EXIT.terminated));
   let session = sessionOf(options);
+  // A mistake of ours must not take the console away in the middle of a rescue: what is recorded is whole, and what was not waited for is said.
+  process.on('unhandledRejection', (reason) => {
+    const { what } = toProblem(reason);
+    session.store.setState({ warning: `blackstart itself failed (${what}); details: ${saveDetails(reason)}` });
+  });
+  // After this nobody knows what is half done here: it ends in order, and starts again from its record.
+  process.on('uncaughtException', (error) => {
+    bug ??= error;
+    ended(EXIT.bug)();
+  });
   if (options.plain) {
     session.start();
     const intents = sessionIntents(session, leave);
@@ -81,6 +93,10 @@ export async function showConsole(options: ScreenOptions): Promise<number> {
     }
   }
   sayGoodbye(session, options.fresh);
+  if (bug !== undefined)
+    err(
+      `blackstart itself failed (${toProblem(bug).what}); details: ${saveDetails(bug)}\nWhat runs on hosts goes on. Start it again: it takes the run up where it stands.`,
+    );
   options.closed?.(session.record.wholeAt);
   return code;
 }

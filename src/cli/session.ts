@@ -287,11 +287,15 @@ export class Session {
   }
 
   /** Asks sudo on every host about the plan as it stands. */
-  async checkSudo(): Promise<void> {
+  sudoWanted(): void {
     const { scenario, state } = this.runner;
     if (scenario === undefined) return;
-    await this.sudo.check(scenario, state);
-    this.refresh.soon();
+    this.#work.push(
+      this.sudo
+        .check(scenario, state)
+        .then(() => this.refresh.soon())
+        .catch((error: unknown) => this.#warn(toProblem(error).what)),
+    );
   }
 
   checklistSeen(): Parameters<typeof checklistView>[0] {

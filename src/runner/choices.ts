@@ -70,7 +70,8 @@ export function lostFiles(scenario: Scenario, state: IncidentState, holds: (file
     .flatMap((phase) => phase.steps)
     .flatMap(({ step, hosts }) =>
       hosts
-        .filter((one) => one.when.run !== 'no' && !isOver(one))
+        // What is not known yet cannot say what it will send.
+        .filter((one) => one.when.run === 'yes' && !isOver(one))
         .flatMap(({ host, cell }) => cell?.commands ?? step.run?.(contextOf(state, host, 1, true)) ?? []),
     )
     .flatMap(fileOf);
