@@ -1,4 +1,4 @@
-import { act, look, once, putText } from '../../src/incident/command.js';
+import { act, look, putText } from '../../src/incident/command.js';
 import type { Step, StepContext } from '../../src/incident/step.js';
 import { diskFree, diskUsed, readFile } from '../../src/k3s/ask.js';
 import { parseDf } from '../../src/k3s/listing.js';
@@ -67,7 +67,8 @@ export const saveServers: Step = {
     act(['mkdir', '-p', '-m', '0700', runDir(context.runId)]),
     putText(wrapperPath(context), RECEIPT_WRAPPER, 0o700),
     putText(`${runDir(context.runId)}/save.sh`, SAVE_SCRIPT, 0o700),
-    once(
+    // Sent again it is refused by its name: whatever became of the first, one copy runs.
+    act(
       receiptUnit({
         unit: unitName(context, 'save'),
         description: 'safety copy',

@@ -284,19 +284,7 @@ async function resolve(decision: Extract<Doing, { do: 'resolve' }>, work: Work):
     if (judgement.answer === 'failed') return endBadly(work, step, host, 'failed', judgement);
     if (judgement.underWay === true) {
       noteAnswer(work, step, cell, judgement);
-      return work.append({
-        type: 'returned',
-        step: step.id,
-        host,
-        attempt: cell.attempt,
-        index,
-        ok: true,
-        code: null,
-        ms: 0,
-        digest: '',
-        excerpt: 'found under way after the connection was lost',
-        doubt: false,
-      });
+      return foundUnderWay(work, cell, index, 'found under way after the connection was lost');
     }
     if (!silent) {
       return endBadly(work, step, host, 'doubt', {
@@ -312,6 +300,23 @@ async function resolve(decision: Extract<Doing, { do: 'resolve' }>, work: Work):
   }
 }
 
+/** What was sent runs: the step waits for its end. */
+function foundUnderWay(work: Work, { step, host, attempt }: Cell, index: number, excerpt: string): void {
+  work.append({
+    type: 'returned',
+    step,
+    host,
+    attempt,
+    index,
+    ok: true,
+    code: null,
+    ms: 0,
+    digest: '',
+    excerpt,
+    doubt: false,
+  });
+}
+
 /** A command ended with a code it must not end with: ask what that left behind, then say so. */
 async function fail(decision: Extract<Doing, { do: 'fail' }>, work: Work): Promise<void> {
   const { step, host, index } = decision;
@@ -319,6 +324,8 @@ async function fail(decision: Extract<Doing, { do: 'fail' }>, work: Work): Promi
   const sent = cell.sent.find((one) => one.index === index);
   const { judgement } = await ask(work.ports, step.done, contextOf(work.state(), host, cell.attempt), work.signal);
   if (judgement.answer === 'yes') return endWell(work, step, host, 'after', judgement);
+  // Sent once more after the connection was lost, and refused because the first try runs.
+  if (judgement.underWay === true) return foundUnderWay(work, cell, index, 'refused, since it is under way');
   const problem = problemOf(sent?.returned?.result);
   if (problem !== undefined) {
     const { what, ...rest } = problem;

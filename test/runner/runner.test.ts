@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../src/base/clock.js';
-import { act } from '../../src/incident/command.js';
-import type { Scenario } from '../../src/incident/step.js';
+import { act, look } from '../../src/incident/command.js';
+import type { Scenario, Step } from '../../src/incident/step.js';
 import { Refused, Runner } from '../../src/runner/runner.js';
 import {
   FakeWorld,
@@ -219,6 +219,32 @@ describe('carrying a plan out', () => {
     runner.begin();
     await play(runner);
     expect(runner.state.ended?.outcome).toBe('recovered');
+  });
+
+  test('one that is refused because the first try runs already: the step waits for its end', async () => {
+    const world = new FakeWorld();
+    let tries = 0;
+    let asked = 0;
+    world.before = (host, argv) => {
+      if (host !== 'b' || argv[0] !== 'set') return 'run';
+      return tries++ === 0 ? 'lose-before' : 'break';
+    };
+    // Under way from the first try on; done some looks after the second was refused.
+    const done: Step['done'] = {
+      ask: () => [look(['ask', 'one'])],
+      judge: ([said], { host }) => {
+        if (host !== 'b') return { answer: said?.stdout === 'yes' ? 'yes' : 'no', evidence: [] };
+        if (tries < 2) return { answer: 'no', evidence: [] };
+        return ++asked < 4
+          ? { answer: 'no', evidence: ['under way'], underWay: true }
+          : { answer: 'yes', evidence: [] };
+      },
+    };
+    const { runner } = setUp(fakeScenario([fakeStep('one', { done })]), world);
+    runner.begin();
+    await play(runner);
+    expect(runner.state.ended?.outcome).toBe('recovered');
+    expect(tries).toBe(2);
   });
 
   test('a command that must not run twice is never repeated: the postcondition decides', async () => {

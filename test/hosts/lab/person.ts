@@ -49,7 +49,12 @@ export async function restoreByKeys(person: Person): Promise<Restored> {
       screen = seen;
     });
     gates.push({ title, screen });
-    await person.waitFor(() => over() || person.sees('GATE WAITS'), 240);
+    for (;;) {
+      await person.waitFor(() => over() || person.sees('GATE WAITS') || person.sees('IN DOUBT'), 240);
+      if (!person.sees('IN DOUBT')) break;
+      // The connection was lost while something was begun that is not repeated by itself; it was looked at, and is not there.
+      await person.pressUntil('r', () => !person.sees('IN DOUBT'));
+    }
   }
   return { gates };
 }

@@ -11,11 +11,16 @@ export interface LabHost {
   /** Reached only through another host. */
   readonly jump?: string;
   readonly dataDir: string;
+  /** `MaxSessions` of its sshd, where it is not OpenSSH's default. */
+  readonly sessions?: number;
 }
 
 const DEFAULT_DIR = '/var/lib/rancher/k3s';
 
-/** One behind a jump host, one with a sudo password, one with another SSH port, data directory and a narrow `secure_path`. */
+/**
+ * One behind a jump host, one with a sudo password, one with another SSH port and data directory, a narrow `secure_path`, and the two sessions that
+ * hardening guides ask for.
+ */
 export const HOSTS: readonly LabHost[] = [
   {
     name: 'node-1',
@@ -44,6 +49,7 @@ export const HOSTS: readonly LabHost[] = [
     user: 'ops',
     sudo: 'passwordless',
     dataDir: '/data/k3s',
+    sessions: 2,
   },
   {
     name: 'node-4',

@@ -50,6 +50,7 @@ function sshd({ host, root }: Machine): void {
   const via = HOSTS.find((one) => one.name === host.jump);
   // Behind a jump host means that nobody else may log in.
   if (via !== undefined) lines.push(`AllowUsers *@${via.ip}`);
+  if (host.sessions !== undefined) lines.push(`MaxSessions ${host.sessions}`);
   mkdirSync(`${root}/etc/ssh/sshd_config.d`, { recursive: true });
   writeFileSync(`${root}/etc/ssh/sshd_config.d/lab.conf`, `${lines.join('\n')}\n`);
 }
