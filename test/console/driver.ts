@@ -240,3 +240,10 @@ export async function passGate(person: Person, read: (screen: string) => void = 
   }
   return title;
 }
+
+/** Tries once more what nobody knows of whether it ran: the question, then its key. */
+export async function tryAgain(person: Person): Promise<void> {
+  const settled = (): boolean => !person.sees('IN DOUBT');
+  await person.pressUntil('enter', () => settled() || person.sees('a new attempt'));
+  if (!settled()) await person.pressUntil('r', settled);
+}

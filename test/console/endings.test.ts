@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { listRuns, readRun } from '../../src/record/runs.js';
-import { BLACKSTART, beginFullRestore, folder, passGate, practice, sitDown } from './driver.js';
+import { BLACKSTART, beginFullRestore, folder, passGate, practice, sitDown, tryAgain } from './driver.js';
 
 /** Every way out of the program: it leaves the terminal as it found it, and the cluster as it is. */
 
@@ -24,7 +24,7 @@ test('killed in the middle of the restore, started again: it goes on, asks anew,
     await second.waitFor(() => second.sees('GATE WAITS') || second.sees('RECOVERED') || second.sees('IN DOUBT'));
     if (second.sees('RECOVERED')) break;
     // Killed between writing that it is sent and sending it: nobody knows, a person says so.
-    if (second.sees('IN DOUBT')) await second.pressUntil('r', () => !second.sees('IN DOUBT'));
+    if (second.sees('IN DOUBT')) await tryAgain(second);
     else await passGate(second);
   }
   await second.done();

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { listRuns, readRun } from '../../src/record/runs.js';
-import { beginFullRestore, folder, type Person, passGate, practice, sitDown } from './driver.js';
+import { beginFullRestore, folder, type Person, passGate, practice, sitDown, tryAgain } from './driver.js';
 
 /** Whoever looks on goes on where nobody acts any more: without leaving the console, with one key and its question, and only one of several. */
 
@@ -43,7 +43,7 @@ test('killed in the middle of the reset: of two who look on and press the key at
     await acting.waitFor(() => acting.sees('GATE WAITS') || acting.sees('RECOVERED') || acting.sees('IN DOUBT'));
     if (acting.sees('RECOVERED')) break;
     // Killed between writing that it is sent and sending it: nobody knows, a person says so.
-    if (acting.sees('IN DOUBT')) await acting.pressUntil('r', () => !acting.sees('IN DOUBT'));
+    if (acting.sees('IN DOUBT')) await tryAgain(acting);
     else await passGate(acting);
   }
   // The other follows whoever goes on, to the end.

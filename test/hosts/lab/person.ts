@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { beginFullRestore, type Person, passGate, sitDown } from '../../console/driver.js';
+import { beginFullRestore, type Person, passGate, sitDown, tryAgain } from '../../console/driver.js';
 import type { Lab } from './lab.js';
 import { must } from './sh.js';
 
@@ -53,7 +53,7 @@ export async function restoreByKeys(person: Person): Promise<Restored> {
       await person.waitFor(() => over() || person.sees('GATE WAITS') || person.sees('IN DOUBT'), 240);
       if (!person.sees('IN DOUBT')) break;
       // The connection was lost while something was begun that is not repeated by itself; it was looked at, and is not there.
-      await person.pressUntil('r', () => !person.sees('IN DOUBT'));
+      await tryAgain(person);
     }
   }
   return { gates };
