@@ -33,8 +33,8 @@ export function lossOf(context: StepContext): Loss | undefined {
 }
 
 /**
- * Compares the backup with what the servers still have, on a copy, once they are stopped and while they are saved. It says what the restore costs and
- * never stands in its way: data that cannot be read is a remark.
+ * Compares the backup with what the servers still have, on a copy, once they are stopped and while they are saved. It says what the
+ * restore costs and never stands in its way: data that cannot be read is a remark.
  */
 export const compareLoss: Step = {
   id: 'compare',

@@ -49,7 +49,7 @@ export function nodeAddress(context: StepContext, host: string): string {
   if (host === '') return '<server>';
   const facts = context.facts(host);
   // The recorded address names the SSH port where it is not 22; K3s' own is another.
-  const address = aboutOf(context, host).address.replace(/ port \d+$/, '');
+  const address = hostOf(context.cluster, host).address.replace(/ port \d+$/, '');
   // One that only leads to this machine (a forward) is none at which a peer finds it.
   return facts.service?.nodeIp ?? (isLoopback(address) ? (facts.addresses?.[0] ?? address) : address);
 }

@@ -25,7 +25,7 @@ export function sessionIntents(
           throw new Refused(`Hosts are still being looked at (${seen.evidence[0]}). Choose when they are known.`);
         runner.chooseScenario(id);
         session.suggestChoices();
-        session.sudoWanted();
+        session.checkSudo();
         session.keepBefore();
       }),
     choose: (key, value) => refusing(() => runner.choose(key, value)),

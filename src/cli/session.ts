@@ -10,8 +10,7 @@ import { contextOf } from '../incident/state.js';
 import { HERE } from '../incident/step.js';
 import type { Inventory } from '../inventory/types.js';
 import { followJournals } from '../journal/follow.js';
-import { JournalSpool, removeSpool as removeJournals, spoolBeside } from '../journal/spool.js';
-import type { Claimant } from '../record/claim.js';
+import { JournalSpool, removeJournals, spoolBeside } from '../journal/spool.js';
 import { removeRecord } from '../record/database.js';
 import type { RunRecord } from '../record/record.js';
 import { type Hosts, openHosts } from '../remote/hosts.js';
@@ -83,11 +82,7 @@ export class Session {
   readonly refresh: Refresh;
   readonly #abort = new AbortController();
   readonly #work: Promise<unknown>[] = [];
-  /** The console on this machine that acts instead of this one. */
-  readonly #other: Claimant | undefined;
-  /** Where decrypted snapshots lie. */
-  readonly #spool: string;
-  readonly #letGo: () => void;
+  readonly #opened: Opening;
   readonly #acting: Acting;
   readonly before: Before;
   readonly #port: HostsPort;
@@ -114,7 +109,7 @@ export class Session {
       ...(options.takenOver === undefined ? {} : { takenOver: options.takenOver }),
     };
     const opened = openRecord(opening);
-    this.#spool = opened.spool;
+    this.#opened = opened;
     const book = new SecretBook();
     const ask = options.interactive ? this.asking.ask : undefined;
     const secrets = new Secrets(inventory, book, ask, (text) => this.#warn(text));
@@ -198,8 +193,6 @@ export class Session {
     this.runner = runner;
     this.recordFile = opened.file;
     this.#journals = new JournalSpool(spoolBeside(opened.file), (text) => this.#warn(text));
-    this.#other = opened.other;
-    this.#letGo = () => opened.claim?.release();
     this.before = new Before({
       cluster: this.cluster,
       runs: dirname(opened.file),
@@ -222,7 +215,7 @@ export class Session {
 
   /** Runs until `close`: probes, journals, catalogue, the clock of the screen. */
   start(): void {
-    this.#work.push(this.looks.watch(), this.catalogue.watch(), this.#tick(), this.#acting.run(this.#other));
+    this.#work.push(this.looks.watch(), this.catalogue.watch(), this.#tick(), this.#acting.run(this.#opened.other));
     this.#work.push(this.record.verify().then(() => this.refresh.soon()));
     // The first thing drawn says whether this console acts.
     this.refresh.now();
@@ -287,7 +280,7 @@ export class Session {
   }
 
   /** Asks sudo on every host about the plan as it stands. */
-  sudoWanted(): void {
+  checkSudo(): void {
     const { scenario, state } = this.runner;
     if (scenario === undefined) return;
     this.#work.push(
@@ -333,7 +326,7 @@ export class Session {
     // What is shown may be another console's run: what is left here is told by our own record.
     const { begun, ended } = this.record.state ?? { begun: false };
     this.record.close();
-    this.#letGo();
+    this.#opened.claim?.release();
     // Copies of data hold every Secret: a drill needs none, and what was not begun needs nothing.
     if (!begun || this.#options.inventory.drill) this.before.remove();
     if (!begun) {
@@ -341,7 +334,7 @@ export class Session {
       removeJournals(spoolBeside(this.recordFile));
     }
     // Kept only for a run that can go on.
-    if (!begun || ended !== undefined) removeSpool(this.#spool);
+    if (!begun || ended !== undefined) removeSpool(this.#opened.spool);
   }
 
   #openActing(opened: Opening): Acting {

@@ -147,7 +147,7 @@ export class JournalSpool {
 /** Where the journals of a record lie. */
 export const spoolBeside = (record: string): string => record.replace(/\.db$/, '.journal');
 
-export const removeSpool = (directory: string): void => rmSync(directory, { recursive: true, force: true });
+export const removeJournals = (directory: string): void => rmSync(directory, { recursive: true, force: true });
 
 const pieceName = (number: number): string => `${String(number).padStart(6, '0')}.jsonl.gz`;
 const PIECE = /^(\d{6})\.jsonl\.gz$/;

@@ -30,7 +30,10 @@ export class Lanes {
   #raiseAt = 0;
   #raiseAfter = FIRST_RAISE_MS;
 
-  /** @param mono milliseconds of a clock that never goes back; `most` sessions are used at once, at most */
+  /**
+   * @param mono milliseconds of a clock that never goes back
+   * @param most sessions in use at once
+   */
   constructor(
     private readonly mono: () => number,
     private readonly most = SESSIONS,

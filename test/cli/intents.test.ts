@@ -15,7 +15,7 @@ function choosing(seen: readonly string[]): { said: string | undefined; chosen: 
       chooseScenario: (id: string) => chosen.push(id),
     },
     suggestChoices: () => undefined,
-    sudoWanted: () => undefined,
+    checkSudo: () => undefined,
     keepBefore: () => undefined,
   } as unknown as Session;
   const said = sessionIntents(session, () => undefined).chooseScenario('full-restore');

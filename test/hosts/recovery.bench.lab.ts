@@ -12,8 +12,8 @@ import { must, until } from './lab/sh.js';
 
 /**
  * Time to recovery: the runbook's own commands, typed by a script that never hesitates, against the console's full restore with its proof, its
- * safety copies and its verification. Both begin with three servers that are well, as the recorded 77 s did (R50). Same lab, same backup, same run; only the ratio means something, since K3s is a stand-in here. Run by
- * `npm run bench recovery`, never by `npm run test:hosts` alone.
+ * safety copies and its verification. Both begin with three servers that are well, as the recorded 77 s did (R50). Same lab, same backup,
+ * same run; only the ratio means something, since K3s is a stand-in here. Run by `npm run bench recovery`, never by `npm run test:hosts` alone.
  */
 
 let lab: Lab;

@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AnyEvent } from '../../src/incident/event.js';
 import type { JournalLine } from '../../src/incident/journal.js';
 import { excerptsOf, failureWindows, wholeRun } from '../../src/journal/excerpts.js';
-import { JournalSpool, readSpool, removeSpool, spooled } from '../../src/journal/spool.js';
+import { JournalSpool, readSpool, removeJournals, spooled } from '../../src/journal/spool.js';
 
 let folder: string;
 let directory: string;
@@ -133,8 +133,8 @@ describe('the journal spool', () => {
 
   test('is removed whole; none is no reason to fail', async () => {
     await written([line(0, 'one')]);
-    removeSpool(directory);
-    removeSpool(directory);
+    removeJournals(directory);
+    removeJournals(directory);
     expect(readdirSync(folder)).toEqual([]);
     expect(await texts()).toEqual([]);
   });
