@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { needsApproval } from '../src/incident/attention.js';
+import type { UnknownKey } from '../src/incident/host-key.js';
 import { clock } from '../src/incident/times.js';
 import type { ConsoleState } from '../src/store/store.js';
 import type { ViewState } from '../src/store/view.js';
@@ -105,7 +106,7 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
           {...size}
           title="Host keys nobody has accepted yet"
           tone="warn"
-          lines={(width) => keysLines(state, width)}
+          lines={(width) => keysLines(dialog.keys, width)}
         />
       );
     case 'choose': {
@@ -310,7 +311,7 @@ function quitLines(state: ConsoleState, width: number): Line[] {
   ];
 }
 
-function keysLines(state: ConsoleState, width: number): Line[] {
+function keysLines(keys: readonly UnknownKey[], width: number): Line[] {
   return [
     ...labelled(
       '',
@@ -319,7 +320,7 @@ function keysLines(state: ConsoleState, width: number): Line[] {
       1,
     ),
     [],
-    ...state.unknownKeys.map((key) =>
+    ...keys.map((key) =>
       line(
         seg(pad(key.host, 12), 'strong'),
         seg(pad(key.address, 24), 'dim'),

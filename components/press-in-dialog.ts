@@ -42,9 +42,8 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
       return pressHosts(name, tools);
     case 'keys':
       if (name === 'y') {
-        const hosts = state.unknownKeys.map((key) => key.host);
         close();
-        void intents.acceptHostKeys(hosts).then((refused) => say(tools, refused));
+        void intents.acceptHostKeys(dialog.keys).then((refused) => say(tools, refused));
       } else if (name === 'escape') close();
       return;
     case 'go-on':

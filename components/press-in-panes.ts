@@ -106,7 +106,7 @@ export function run(command: CommandId, name: string, tools: PressTools): void {
     case 'hosts':
       return change({ do: 'open', dialog: { kind: 'hosts' } });
     case 'host-keys':
-      return change({ do: 'open', dialog: { kind: 'keys' } });
+      return change({ do: 'open', dialog: { kind: 'keys', keys: state.unknownKeys } });
     case 'retry-host': {
       const host = state.cluster.hosts[view.cursor.nodes]?.name;
       return host === undefined ? undefined : say(tools, intents.retryHost(host) ?? `Trying ${host} again.`);

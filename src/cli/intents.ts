@@ -2,6 +2,7 @@ import { itemStatuses, unmetBeforeBegin } from '../../scenarios/pre-restore.js';
 import { toProblem } from '../base/problem.js';
 import { triage } from '../cluster/triage.js';
 import type { Intents, Result } from '../incident/intents.js';
+import type { PresentedKey } from '../remote/problems.js';
 import { Refused } from '../runner/runner.js';
 import type { Rebuilt } from './rebuild.js';
 import { writeReport } from './report-file.js';
@@ -65,10 +66,12 @@ export function sessionIntents(
     skip: (step, host, reason) => refusing(() => runner.skip(step, host, reason)),
     undo: (reason) => refusing(() => runner.undo(reason)),
     stop: () => refusing(() => runner.stop('Stopped by the operator.')),
-    acceptHostKeys: (names) =>
+    acceptHostKeys: (shown) =>
       refusingLater(async () => {
-        await hosts.acceptHostKeys(hosts.unknownKeys().filter((key) => names.includes(key.host)));
-        session.store.setState({ unknownKeys: [] });
+        const wasShown = ({ keyName, fingerprint }: PresentedKey): boolean =>
+          shown.some((key) => key.address === keyName && key.fingerprint === fingerprint);
+        await hosts.acceptHostKeys(hosts.unknownKeys().filter(wasShown));
+        session.showUnknownKeys();
         // Those behind a jump host waited for its key: everybody who is silent is looked at now, not when their turn comes.
         const { live } = session.store.getState();
         for (const { name } of session.cluster.hosts)

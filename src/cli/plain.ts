@@ -13,6 +13,7 @@ import { type Line, lineText } from '../../components/line.js';
 import { plainLine } from '../../components/panes/journal.js';
 import { type GateView, needsApproval } from '../incident/attention.js';
 import { handoverOf, handoverText } from '../incident/handover.js';
+import type { UnknownKey } from '../incident/host-key.js';
 import type { Intents, Result } from '../incident/intents.js';
 import { findStep } from '../incident/plan.js';
 import { cellKey, cellSpan, contextOf, isSettled } from '../incident/state.js';
@@ -60,6 +61,8 @@ export class PlainConsole {
   readonly #say: (text: string) => void;
   readonly #lines: Interface;
   readonly #told = new Set<string>();
+  /** Host keys as they were said last: `accept` means these, whoever shows another meanwhile. */
+  #keysRead: readonly UnknownKey[] = [];
   #gate: { typed: string | undefined; shownAt: number } | undefined;
 
   constructor(session: Session, intents: Intents, say: (text: string) => void) {
@@ -141,12 +144,14 @@ export class PlainConsole {
       case 'undo':
         return intents.undo(words === '' ? 'no reason given' : words);
       case 'keys':
+        this.#keysRead = state.unknownKeys;
         return (
           state.unknownKeys.map((key) => `${key.host} ${key.address} ${key.type} ${key.fingerprint}`).join('\n') ||
           'None.'
         );
       case 'accept':
-        return intents.acceptHostKeys(state.unknownKeys.map((key) => key.host));
+        if (this.#keysRead.length === 0) return 'Nothing was compared yet. Type keys, and read them.';
+        return intents.acceptHostKeys(this.#keysRead);
       case 'journal':
         return this.#journal(words);
       case 'lookup':
@@ -319,7 +324,7 @@ export class PlainConsole {
     const { unknownKeys, secretQuestion, warning } = store.getState();
     if (unknownKeys.length > 0)
       this.#once(
-        `keys ${unknownKeys.length}`,
+        `keys ${unknownKeys.map((key) => key.fingerprint).join()}`,
         `${unknownKeys.length} hosts show keys nobody has accepted. Type keys, then accept.`,
       );
     if (secretQuestion !== undefined)

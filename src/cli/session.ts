@@ -309,7 +309,7 @@ export class Session {
   #looked(host: string, facts: HostFacts, changed: boolean): void {
     noteLook(this.store, host, facts, changed, systemClock.now());
     if (changed) this.runner.seen(host, facts);
-    this.#showUnknownKeys();
+    this.showUnknownKeys();
     this.refresh.soon();
   }
 
@@ -397,7 +397,8 @@ export class Session {
     }
   }
 
-  #showUnknownKeys(): void {
+  /** Shows the keys that wait for a person, where they are others than a moment ago. */
+  showUnknownKeys(): void {
     const keys = this.hosts.unknownKeys().map((key) => ({
       host: key.host,
       address: key.keyName,

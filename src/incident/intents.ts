@@ -1,3 +1,4 @@
+import type { UnknownKey } from './host-key.js';
 import type { LookupHit } from './journal.js';
 import type { ChoiceKey } from './step.js';
 
@@ -27,8 +28,8 @@ export interface Intents {
   skip(step: string, host: string, reason: string): Result;
   undo(reason: string): Result;
   stop(): Result;
-  /** Stores the host keys that were shown and connects again. */
-  acceptHostKeys(hosts: readonly string[]): Promise<Result>;
+  /** Stores exactly the host keys that were shown, each for its address, and connects again. */
+  acceptHostKeys(shown: readonly UnknownKey[]): Promise<Result>;
   /** Tries a host again after a refused login, a changed key or a wrong sudo password. */
   retryHost(host: string): Result;
   /** Reads the catalogue of backups again. */

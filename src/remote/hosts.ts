@@ -33,10 +33,11 @@ export interface Hosts {
   readonly all: ReadonlyMap<string, SshHost>;
   /** A host by its short name; throws for one that is not in the inventory. */
   get(name: string): SshHost;
-  /** Keys that hosts have shown and nobody has accepted yet; several hosts behind one jump host share one. */
+  /** Keys that hosts have shown and nobody has accepted yet, not in this moment either; several hosts behind one jump host share one. */
   unknownKeys(): PresentedKey[];
   /**
-   * Stores keys a person has looked at and lets those hosts be connected to again, expecting exactly these keys.
+   * Stores keys a person has looked at and lets those hosts be connected to again, expecting exactly these keys. A key that was accepted already
+   * is not stored again.
    *
    * @throws ProblemError `known-hosts-unwritable`
    */
@@ -60,6 +61,7 @@ class Pool implements Hosts {
   readonly #keyring: Keyring;
   readonly #jumps = new JumpHosts();
   readonly #accepted = new Map<string, string>();
+  #accepting: Promise<void> = Promise.resolve();
   readonly #passwords = new Map<string, SudoPassword>();
 
   constructor(inventory: Inventory, options: OpenHostsOptions) {
@@ -84,11 +86,20 @@ class Pool implements Hosts {
       if (connection.state !== 'down' || connection.problem.id !== 'host-key-unknown') return [];
       return [hostKeyOf(connection.problem) ?? []].flat();
     });
-    return [...new Map(keys.map((key) => [`${key.keyName} ${key.keyBase64}`, key])).values()];
+    const open = keys.filter((key) => this.#accepted.get(key.keyName) !== key.keyBase64);
+    return [...new Map(open.map((key) => [`${key.keyName} ${key.keyBase64}`, key])).values()];
   }
 
-  async acceptHostKeys(keys: readonly PresentedKey[]): Promise<void> {
-    for (const key of new Map(keys.map((one) => [`${one.keyName} ${one.keyBase64}`, one])).values()) {
+  acceptHostKeys(keys: readonly PresentedKey[]): Promise<void> {
+    // In turn: a host is still down with its key while the file is written, and a second yes in that moment would store it twice.
+    const turn = this.#accepting.then(() => this.#accept(keys));
+    this.#accepting = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #accept(keys: readonly PresentedKey[]): Promise<void> {
+    for (const key of keys) {
+      if (this.#accepted.get(key.keyName) === key.keyBase64) continue;
       await addKnownHost(key.file, key.keyName, Buffer.from(key.keyBase64, 'base64'));
       this.#accepted.set(key.keyName, key.keyBase64);
     }

@@ -3,6 +3,7 @@ import type { Vacancy } from '../incident/acting.js';
 import type { Attention, Progress } from '../incident/attention.js';
 import type { Cluster } from '../incident/cluster.js';
 import type { HostFacts } from '../incident/facts.js';
+import type { UnknownKey } from '../incident/host-key.js';
 import type { JournalLine, SymptomEntry } from '../incident/journal.js';
 import type { PlannedPhase } from '../incident/plan.js';
 import type { IncidentState } from '../incident/state.js';
@@ -79,13 +80,6 @@ export interface MaintenanceRow {
   /** What is seen of it now. */
   readonly seen: string | undefined;
   readonly how: string;
-}
-
-export interface UnknownKey {
-  readonly host: string;
-  readonly address: string;
-  readonly type: string;
-  readonly fingerprint: string;
 }
 
 export interface SecretQuestion {

@@ -1,3 +1,4 @@
+import type { UnknownKey } from '../incident/host-key.js';
 import type { ChoiceKey } from '../incident/step.js';
 
 /** What of the screen is the person's own: where they look and what they have opened. A pure reducer, apart from the incident. */
@@ -16,7 +17,8 @@ export type Dialog =
   /** Whether to act in place of a console that has ended. */
   | { readonly kind: 'go-on' }
   | { readonly kind: 'handover' }
-  | { readonly kind: 'keys' }
+  /** The host keys as they were when it was opened: what is accepted is what was read, whoever shows another meanwhile. */
+  | { readonly kind: 'keys'; readonly keys: readonly UnknownKey[] }
   | { readonly kind: 'done' }
   /** One of the choices the scenario asks for. */
   | { readonly kind: 'choose'; readonly key: ChoiceKey }

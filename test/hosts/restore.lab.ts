@@ -33,7 +33,12 @@ afterAll(async () => {
   await lab?.down();
 });
 
-let run: RunFile;
+let run: RunFile | undefined;
+/** What stands after the restore is judged only where there was one: the cluster would be waited for in vain. */
+function restored(): RunFile {
+  if (run === undefined) throw new Error('the restore by keypresses, whose end this needs, did not come to one');
+  return run;
+}
 /** Everything the console wrote to its terminal. */
 let screen = '';
 let watched: ReturnType<typeof watchArguments>;
@@ -112,7 +117,7 @@ describe('full restore', () => {
     run = kept;
 
     // The network was away for a minute while the snapshot was brought: what was on its way came whole, behind a new connection.
-    const delivered = deliveryOf(readRun(run.path).events);
+    const delivered = deliveryOf(readRun(kept.path).events);
     expect(delivered.outcome).toBe('done');
     expect(delivered.seconds).toBeGreaterThan(30);
 
@@ -127,8 +132,9 @@ describe('full restore', () => {
   });
 
   it('changed nothing on the hosts but what its plan says', async () => {
+    const { id } = restored();
     for (const machine of lab.machines.values()) {
-      const said = saidByThePlan(machine, run.id);
+      const said = saidByThePlan(machine, id);
       const changes = changesOf(before.get(machine.host.name) ?? new Set(), await listMachine(machine));
       expect([machine.host.name, changes.filter((path) => !said.test(path))]).toEqual([machine.host.name, []]);
       const units = await machine.act([
@@ -140,14 +146,13 @@ describe('full restore', () => {
         '--no-pager',
         'blackstart-*',
       ]);
-      for (const line of units.split('\n').filter(Boolean))
-        expect(line).toMatch(new RegExp(`^\\W*blackstart-${run.id}-`));
-      expect((await machine.inside(['ls', `/run/blackstart-${run.id}`])).code).not.toBe(0);
+      for (const line of units.split('\n').filter(Boolean)) expect(line).toMatch(new RegExp(`^\\W*blackstart-${id}-`));
+      expect((await machine.inside(['ls', `/run/blackstart-${id}`])).code).not.toBe(0);
     }
   });
 
   it('asked sshd for byte for byte what its gates and its record show, and for nothing that changes besides', () => {
-    const { events } = readRun(run.path);
+    const { events } = readRun(restored().path);
     const sent = events.flatMap((event) =>
       event.type === 'sent' && (event as IncidentEvent & { type: 'sent' }).command.kind === 'exec'
         ? [(event as IncidentEvent & { type: 'sent' }).command]
@@ -183,6 +188,7 @@ describe('full restore', () => {
   it('with a server that is dead from the start, and a console that is killed again and again: two voters, one reset', {
     timeout: 900_000,
   }, async () => {
+    restored();
     await bucket.upload(await cluster.snapshot());
     const backup = await cluster.read(PREFIX);
     await lab.machine('node-3').powerOff();

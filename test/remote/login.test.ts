@@ -31,6 +31,22 @@ describe('host keys', () => {
     expect(readFileSync(knownHosts, 'utf8').trim().split('\n')).toHaveLength(2);
   });
 
+  it('accepted twice at once, as by a second yes while the file is written: stored once, and no longer asked for', async () => {
+    const servers = await Promise.all([startServer(), startServer()]);
+    const { hosts, knownHosts } = open(
+      servers.map((server, at) => entry(`cp${at + 1}`, server.port)),
+      [],
+    );
+    await Promise.all(['cp1', 'cp2'].map((name) => problemOf(hosts.get(name).exec(ECHO))));
+    const keys = hosts.unknownKeys();
+    const accepting = [hosts.acceptHostKeys(keys), hosts.acceptHostKeys(hosts.unknownKeys())];
+    await accepting[0];
+    expect(hosts.unknownKeys()).toEqual([]);
+    await accepting[1];
+    await hosts.acceptHostKeys(keys);
+    expect(readFileSync(knownHosts, 'utf8').trim().split('\n')).toHaveLength(2);
+  });
+
   it('after acceptance another key is refused, even if the file were gone', async () => {
     const server = await startServer();
     const { hosts, knownHosts } = open([entry('cp1', server.port)], []);

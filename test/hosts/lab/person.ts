@@ -16,7 +16,7 @@ export async function meet(person: Person, lab: Lab, knownHosts: string): Promis
   const known = await fingerprints(lab);
   const accepted = (): number => {
     try {
-      return readFileSync(knownHosts, 'utf8').split('\n').filter(Boolean).length;
+      return new Set(readFileSync(knownHosts, 'utf8').split('\n').filter(Boolean)).size;
     } catch {
       return 0;
     }
