@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.js';
 import type { Lane } from './host.js';
 
 /** OpenSSH's default for MaxSessions. */
@@ -9,16 +10,30 @@ const LAST_RAISE_MS = 60_000;
 /** Between two that went well. */
 const NEXT_RAISE_MS = 1_000;
 
-interface Waiting {
+/** One session that was asked for. */
+interface Asked {
   readonly lane: Lane;
-  readonly lasting: boolean;
+  /** Given for one without an end: how it is asked to give its place up. */
+  readonly yields?: () => void;
+}
+
+interface Waiting extends Asked {
   go(): void;
+}
+
+/** A session in use. */
+export interface Session {
+  /** The server has opened it. */
+  opened(): void;
+  /** It is over, or was refused; more than once is once. */
+  release(): void;
 }
 
 /**
  * Shares the sessions of one connection: `watch` (probes, journals) leaves some to `runner`, whose commands go first. A server
  * that refuses one is believed for a while only: sshd counts sessions that have just ended, so it may refuse although it allows more, and
- * a connection with too few of them would look like a host that does not answer.
+ * a connection with too few of them would look like a host that does not answer. How many it allows is fixed for a connection, so fewer than it
+ * has had open at once are never believed.
  */
 export class Lanes {
   #limit: number;
@@ -27,15 +42,18 @@ export class Lanes {
   #queue: Waiting[] = [];
   /** How each session without an end is asked to give its place up. */
   readonly #lasting = new Set<() => void>();
+  /** Sessions that are open, and the how-manieth each was. */
+  readonly #open = new Map<object, number>();
+  #openedSoFar = 0;
+  #proven = 0;
   #raiseAt = 0;
   #raiseAfter = FIRST_RAISE_MS;
+  /** Set while a timer waits for the next session to try. */
+  #timer: AbortController | undefined;
 
-  /**
-   * @param mono milliseconds of a clock that never goes back
-   * @param most sessions in use at once
-   */
+  /** @param most sessions in use at once */
   constructor(
-    private readonly mono: () => number,
+    private readonly clock: Clock,
     private readonly most = SESSIONS,
   ) {
     this.#limit = most;
@@ -50,12 +68,17 @@ export class Lanes {
     return this.#limit;
   }
 
+  /** So many the server has had open at once, for certain; 0 = none has ended yet. */
+  get proven(): number {
+    return this.#proven;
+  }
+
   /**
-   * Waits for a session and returns how to give it back. Rejects with the signal's reason.
+   * Waits for a session. Rejects with the signal's reason.
    *
    * @param yields of a session without an end: called where it is the only one there is, and another is wanted
    */
-  acquire(lane: Lane, signal: AbortSignal, yields?: () => void): Promise<() => void> {
+  acquire(lane: Lane, signal: AbortSignal, yields?: () => void): Promise<Session> {
     this.#raise();
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
@@ -63,12 +86,12 @@ export class Lanes {
         this.#queue = this.#queue.filter((other) => other !== waiting);
         reject(signal.reason);
       };
+      const asked: Asked = { lane, ...(yields === undefined ? {} : { yields }) };
       const waiting: Waiting = {
-        lane,
-        lasting: yields !== undefined,
+        ...asked,
         go: () => {
           signal.removeEventListener('abort', stop);
-          resolve(this.#take(lane, yields));
+          resolve(this.#take(asked));
         },
       };
       signal.addEventListener('abort', stop, { once: true });
@@ -78,61 +101,101 @@ export class Lanes {
     });
   }
 
-  /** The server refused a session while `open` others were in use: no more than these for now. */
+  /** The server refused a session while `open` others were in use: no more than these for now, but for what is proven. */
   lower(open: number): void {
-    this.#limit = Math.max(1, Math.min(this.#limit, open));
-    this.#raiseAt = this.mono() + this.#raiseAfter;
+    this.#limit = Math.max(1, this.#proven, Math.min(this.#limit, open));
+    this.#raiseAt = this.clock.mono() + this.#raiseAfter;
     this.#raiseAfter = Math.min(this.#raiseAfter * 2, LAST_RAISE_MS);
     this.#makeRoom();
   }
 
   #raise(): void {
-    if (this.#limit >= this.most || this.mono() < this.#raiseAt) return;
+    if (this.#limit >= this.most || this.clock.mono() < this.#raiseAt) return;
     this.#limit++;
-    this.#raiseAt = this.mono() + NEXT_RAISE_MS;
+    this.#raiseAt = this.clock.mono() + NEXT_RAISE_MS;
     if (this.#limit === this.most) this.#raiseAfter = FIRST_RAISE_MS;
     this.#advance();
+  }
+
+  /** Who waits is not left to wait until somebody else comes or goes: with one session in use for good nobody may. */
+  #raiseInTime(): void {
+    if (this.#queue.length === 0 || this.#limit >= this.most) {
+      this.#timer?.abort();
+      this.#timer = undefined;
+      return;
+    }
+    if (this.#timer !== undefined) return;
+    const timer = new AbortController();
+    this.#timer = timer;
+    this.clock.sleep(Math.max(0, this.#raiseAt - this.clock.mono()), timer.signal).then(
+      () => {
+        this.#timer = undefined;
+        this.#raise();
+        this.#raiseInTime();
+      },
+      () => undefined,
+    );
   }
 
   /** A server that allows one session only: whatever has no end makes way. */
   #makeRoom(): void {
     if (this.#used < this.#limit || this.#used > this.#lasting.size) return;
-    if (!this.#queue.some((one) => !one.lasting)) return;
+    if (!this.#queue.some(hasEnd)) return;
     const [first] = this.#lasting;
     first?.();
   }
 
-  #take(lane: Lane, yields: (() => void) | undefined): () => void {
+  #take({ lane, yields }: Asked): Session {
     this.#used++;
     if (lane === 'watch') this.#watching++;
     if (yields !== undefined) this.#lasting.add(yields);
     let given = false;
-    return () => {
-      if (given) return;
-      given = true;
-      this.#used--;
-      if (lane === 'watch') this.#watching--;
-      if (yields !== undefined) this.#lasting.delete(yields);
-      this.#raise();
-      this.#advance();
+    const session: Session = {
+      opened: () => void (given || this.#open.set(session, this.#openedSoFar++)),
+      release: () => {
+        if (given) return;
+        given = true;
+        this.#used--;
+        if (lane === 'watch') this.#watching--;
+        if (yields !== undefined) this.#lasting.delete(yields);
+        this.#prove(session);
+        this.#raise();
+        this.#advance();
+      },
     };
+    return session;
+  }
+
+  /** Those opened before this one and still open were open as long as it was, whenever we came to hear of it. */
+  #prove(ended: Session): void {
+    const at = this.#open.get(ended);
+    if (at === undefined) return;
+    this.#open.delete(ended);
+    const beside = [...this.#open.values()].filter((one) => one < at).length;
+    this.#proven = Math.max(this.#proven, beside + 1);
+    this.#limit = Math.max(this.#limit, this.#proven);
   }
 
   #advance(): void {
     for (;;) {
       const next =
-        this.#queue.find((one) => one.lane === 'runner' && this.#free('runner')) ??
-        this.#queue.find((one) => one.lane === 'watch' && this.#free('watch'));
-      if (next === undefined) return;
+        this.#queue.find((one) => one.lane === 'runner' && this.#free(one)) ??
+        this.#queue.find((one) => one.lane === 'watch' && this.#free(one));
+      if (next === undefined) break;
       this.#queue = this.#queue.filter((other) => other !== next);
       next.go();
     }
+    this.#raiseInTime();
   }
 
-  #free(lane: Lane): boolean {
+  #free(asked: Waiting): boolean {
     if (this.#used >= this.#limit) return false;
+    // What has no end does not take the last one from what soon gives it back.
+    if (!hasEnd(asked) && this.#used + 1 === this.#limit && this.#queue.some(hasEnd)) return false;
     // Of few sessions a journal takes one for good: another is left to probes.
     const reserved = Math.min(RESERVED, Math.max(0, this.#limit - 2));
-    return lane === 'runner' || this.#watching < this.#limit - reserved;
+    return asked.lane === 'runner' || this.#watching < this.#limit - reserved;
   }
 }
+
+const hasEnd = (asked: Asked): boolean => asked.yields === undefined;

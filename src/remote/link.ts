@@ -66,7 +66,7 @@ export async function makeLink(
     const noisy = text.slice(0, at) !== '';
     return {
       client,
-      lanes: new Lanes(() => clock.mono()),
+      lanes: new Lanes(clock),
       closed: gone.signal,
       latencyMs,
       ...(noisy ? { marker } : {}),

@@ -11,6 +11,7 @@ import {
 } from './channel.js';
 import type { Lane } from './host.js';
 import type { Keeper } from './keeper.js';
+import type { Session } from './lanes.js';
 import { type Link, rejectOn } from './link.js';
 import { AfterMarker } from './output.js';
 import { cancelled, commandTimeout, connectionLost, madeWay, timedOut, unreachable, unsupported } from './problems.js';
@@ -32,8 +33,9 @@ export interface WireCommand {
 
 /** sshd looks at what was closed after it has read what comes with it: without a pause an ended session and the next count twice. Milliseconds. */
 const SETTLE_MS = 20;
-/** A host that refuses a session while none is in use is asked again after these pauses, milliseconds. */
+/** A host that refuses a session while none or one is in use, or no more than it has had open, is asked again after these pauses, milliseconds. */
 const REFUSED_MS = [50, 100, 200, 400];
+const LAST_REFUSED_MS = 400;
 
 /**
  * Sends commands over a kept connection: waits for it and for a session, and turns every way of failing into a problem that
@@ -86,26 +88,32 @@ export class CommandRunner {
   ): Promise<Ended> {
     for (let refusals = 0; ; ) {
       const link = await this.keeper.link(command.lane, stop);
-      const release = await link.lanes.acquire(command.lane, stop, command.lasting === true ? yields : undefined);
+      const { lanes } = link;
+      const session = await lanes.acquire(command.lane, stop, command.lasting === true ? yields : undefined);
       if (link.closed.aborted) {
-        release();
+        session.release();
         continue;
       }
       try {
-        return await this.#send(link, command, text, shown, stop, progress, release);
+        return await this.#send(link, command, text, shown, stop, progress, session);
       } catch (error) {
         if (error instanceof NotSent) {
           throw unreachable(this.host, 'the connection was lost');
         }
         if (!(error instanceof SessionRefused)) throw error;
         progress.sent = false;
-        const others = link.lanes.used;
-        if (others > 0) link.lanes.lower(others);
-        else {
-          const pause = REFUSED_MS[refusals++];
-          if (pause === undefined) throw this.#noSession(error);
-          await this.clock.sleep(pause, stop);
+        const others = lanes.used;
+        if (others > 1 && others >= lanes.proven) {
+          lanes.lower(others);
+          continue;
         }
+        // That a host allows one session or none has consequences: it is believed when it was said several times.
+        const pause = REFUSED_MS[refusals++];
+        if (pause === undefined) {
+          if (others === 0) throw this.#noSession(error);
+          lanes.lower(others);
+        }
+        await this.clock.sleep(pause ?? LAST_REFUSED_MS, stop);
       }
     }
   }
@@ -117,7 +125,7 @@ export class CommandRunner {
     shown: string,
     stop: AbortSignal,
     progress: { sent: boolean },
-    release: () => void,
+    session: Session,
   ): Promise<Ended> {
     const { sinks } = command;
     const marked = link.marker === undefined ? undefined : new AfterMarker(link.marker, (chunk) => sinks.stdout(chunk));
@@ -129,7 +137,10 @@ export class CommandRunner {
       stderr: (chunk) => sinks.stderr(chunk),
     });
     // The session is given back when the channel is really closed, however the caller fared.
-    starting.then(({ ended }) => ended.then(() => this.clock.sleep(SETTLE_MS)).then(release), release);
+    starting.then(({ ended }) => {
+      session.opened();
+      return ended.then(() => this.clock.sleep(SETTLE_MS)).then(session.release);
+    }, session.release);
     try {
       running = await Promise.race([starting, rejectOn(stop)]);
       const fed = Promise.resolve(command.feed === undefined ? running.channel.end() : command.feed(running));

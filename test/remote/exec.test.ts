@@ -208,6 +208,22 @@ describe('lanes', () => {
     },
   );
 
+  it('refusals in the first moment, while the login is still counted: the journal that is followed leaves the rest a session', async () => {
+    const server = await startServer({ maxSessions: 2, sessionsLinger: 100 });
+    const { hosts } = open([entry('cp1', server.port)], [server]);
+    const host = hosts.get('cp1');
+    const stop = new AbortController();
+    const follow = problemOf(host.stream({ argv: ['sleep', '607'], signal: stop.signal, onLine: () => undefined }));
+    const looks = ['one', 'two', 'three'].map((word) => host.exec({ argv: ['echo', word], timeoutMs: 10_000 }));
+    expect((await Promise.all(looks)).map((one) => one.stdout.trim())).toEqual(['one', 'two', 'three']);
+    // Both fit beside each other from then on, and neither makes way.
+    await until(() => server.commands.some((command) => command.includes('sleep 607')), 'the journal');
+    for (let round = 0; round < 5; round++) await host.exec({ argv: ['true'], timeoutMs: 10_000 });
+    expect(server.commands.filter((command) => command.includes('sleep 607'))).toHaveLength(1);
+    stop.abort();
+    expect((await follow).id).toBe('cancelled');
+  });
+
   it('a server that allows none is named', async () => {
     const server = await startServer({ maxSessions: 0 });
     const { hosts } = open([entry('cp1', server.port)], [server]);

@@ -62,7 +62,7 @@ describe('lanes', () => {
   const never = new AbortController().signal;
 
   it('watch never takes the last three, runner goes first, one that gave up is forgotten', async () => {
-    const lanes = new Lanes(() => 0, 5);
+    const lanes = new Lanes(new VirtualClock(), 5);
     const watching = [await lanes.acquire('watch', never), await lanes.acquire('watch', never)];
     const order: string[] = [];
     const stop = new AbortController();
@@ -76,11 +76,11 @@ describe('lanes', () => {
     const running = await Promise.all(Array.from({ length: 3 }, () => lanes.acquire('runner', never)));
     void lanes.acquire('runner', never).then(() => order.push('runner'));
     expect(lanes.used).toBe(5);
-    watching[0]?.();
-    watching[0]?.();
+    watching[0]?.release();
+    watching[0]?.release();
     await Promise.resolve();
     expect(order).toEqual(['stopped', 'runner']);
-    running[0]?.();
+    running[0]?.release();
     await Promise.resolve();
     expect(order).toEqual(['stopped', 'runner', 'watch']);
     expect(lanes.used).toBe(5);
@@ -94,19 +94,19 @@ describe('lanes', () => {
     [2, 2],
     [1, 1],
   ])('of %i sessions watch takes %i', async (limit, taken) => {
-    const lanes = new Lanes(() => 0, limit);
+    const lanes = new Lanes(new VirtualClock(), limit);
     const given: unknown[] = [];
-    for (let asked = 0; asked < 10; asked++) void lanes.acquire('watch', never).then((release) => given.push(release));
+    for (let asked = 0; asked < 10; asked++) void lanes.acquire('watch', never).then((session) => given.push(session));
     await Promise.resolve();
     expect(given).toHaveLength(taken);
   });
 
   it('a refusal is believed for a while, and longer where it comes again', async () => {
-    let now = 0;
-    const lanes = new Lanes(() => now);
+    const clock = new VirtualClock();
+    const lanes = new Lanes(clock);
     const limitAt = async (at: number): Promise<number> => {
-      now = at;
-      (await lanes.acquire('runner', never))();
+      await clock.advance(at - clock.mono());
+      (await lanes.acquire('runner', never)).release();
       return lanes.limit;
     };
     lanes.lower(4);
@@ -121,30 +121,73 @@ describe('lanes', () => {
   });
 
   it('what has no end makes way where there is one session only, and only for what has one', async () => {
-    const lanes = new Lanes(() => 0, 1);
+    const lanes = new Lanes(new VirtualClock(), 1);
     let asked = 0;
-    const release = await lanes.acquire('watch', never, () => {
+    const journal = await lanes.acquire('watch', never, () => {
       asked++;
     });
-    void lanes.acquire('watch', never, () => undefined);
+    let again = 0;
+    void lanes.acquire('watch', never, () => undefined).then(() => again++);
     expect(asked).toBe(0);
     const probe = lanes.acquire('watch', never);
     expect(asked).toBe(1);
-    release();
-    // First come, first served: the other without an end had it, and makes way in turn.
-    await Promise.race([probe, Promise.resolve()]);
-    expect(lanes.used).toBe(1);
+    journal.release();
+    // The other without an end came first, and waits for what has one.
+    const probing = await probe;
+    expect([lanes.used, again]).toEqual([1, 0]);
+    probing.release();
+    await Promise.resolve();
+    expect([lanes.used, again]).toEqual([1, 1]);
+  });
+
+  it('who waits beside a session without an end is not left to it: one more is tried in time', async () => {
+    const clock = new VirtualClock();
+    const lanes = new Lanes(clock);
+    lanes.lower(1);
+    // Makes way, but its end does not come: sshd waits for a process that has not heard of it.
+    await lanes.acquire('watch', never, () => undefined);
+    let ran = false;
+    void lanes.acquire('watch', never).then(() => {
+      ran = true;
+    });
+    await clock.advance(1_999);
+    expect(ran).toBe(false);
+    await clock.advance(1);
+    expect(ran).toBe(true);
+  });
+
+  it('what was open at once is allowed, whatever is refused in passing', async () => {
+    const lanes = new Lanes(new VirtualClock());
+    const open = async (yields?: () => void) => {
+      const session = await lanes.acquire('watch', never, yields);
+      session.opened();
+      return session;
+    };
+    const journal = await open(() => expect.unreachable('nothing has to make way'));
+    // One that is refused proves nothing, nor do two of which the second began after the first may have ended.
+    (await lanes.acquire('watch', never)).release();
+    const [first, second] = [await open(), await open()];
+    first.release();
+    expect(lanes.proven).toBe(2);
+    second.release();
+    expect(lanes.proven).toBe(2);
+    lanes.lower(1);
+    expect(lanes.limit).toBe(2);
+    await open();
+    journal.release();
+    lanes.lower(1);
+    expect(lanes.limit).toBe(2);
   });
 
   it('with one session left both kinds still get their turn', async () => {
-    const lanes = new Lanes(() => 0);
+    const lanes = new Lanes(new VirtualClock());
     lanes.lower(1);
-    const release = await lanes.acquire('watch', never);
+    const first = await lanes.acquire('watch', never);
     let ran = false;
     void lanes.acquire('runner', never).then(() => {
       ran = true;
     });
-    release();
+    first.release();
     await Promise.resolve();
     expect(ran).toBe(true);
   });
@@ -168,7 +211,7 @@ describe('keeping a connection', () => {
         const closed = new AbortController();
         gone.push(closed);
         const client = Object.assign(new EventEmitter(), { end: () => undefined }) as unknown as Client;
-        return { client, lanes: new Lanes(() => 0), closed: closed.signal, latencyMs: 1 };
+        return { client, lanes: new Lanes(new VirtualClock()), closed: closed.signal, latencyMs: 1 };
       },
     });
     return { clock, tries, keeper, gone };
