@@ -25,6 +25,8 @@ export async function fetchAndProve(request: FetchRequest, hooks: FetchHooks = {
   return new Promise<Fetched>((resolve, reject) => {
     const say = (message: ToWorker): void => worker.postMessage(message);
     let grace: NodeJS.Timeout | undefined;
+    /** Why it is not known what to prove it against; the worker is told to stop then, and cleans up. */
+    let unprovable: unknown;
     const abort = (): void => {
       say({ type: 'abort' });
       grace = setTimeout(() => void worker.terminate(), GRACE);
@@ -39,6 +41,7 @@ export async function fetchAndProve(request: FetchRequest, hooks: FetchHooks = {
       if (message.type === 'progress') hooks.onProgress?.(message.progress);
       else if (message.type === 'done') end(() => resolve(message.fetched));
       else if (hooks.signal?.aborted === true) end(() => reject(hooks.signal?.reason));
+      else if (unprovable !== undefined) end(() => reject(unprovable));
       else if (message.type === 'failed') end(() => reject(new ProblemError(message.problem, message.exit)));
       else end(() => reject(new Error(message.message)));
     });
@@ -48,7 +51,15 @@ export async function fetchAndProve(request: FetchRequest, hooks: FetchHooks = {
         reject(hooks.signal?.aborted === true ? hooks.signal.reason : new Error('the worker ended without an answer')),
       ),
     );
-    say({ type: 'start', request: pack(request) });
+    const { prove: terms, ...rest } = request;
+    say({ type: 'start', request: pack(rest) });
+    Promise.resolve(terms).then(
+      (prove) => say({ type: 'terms', prove: pack(prove) }),
+      (thrown: unknown) => {
+        unprovable = thrown;
+        abort();
+      },
+    );
   });
 }
 

@@ -22,7 +22,14 @@ export { assess, type CatalogueHealth, type Gap, KEEP, type Retention } from './
 export { type BackupKind, type BackupName, nearest, parseTime, readName } from './names.js';
 export { decrypt } from './openpgp.js';
 export { HEAD_BYTES, type PassphraseTest, testPassphrase } from './openpgp-head.js';
-export { type Fetched, type FetchHooks, type FetchRequest, fetchAndProveHere, spoolFromServer } from './pipeline.js';
+export {
+  type Fetched,
+  type FetchHooks,
+  type FetchRequest,
+  fetchAndProveHere,
+  type ProofTerms,
+  spoolFromServer,
+} from './pipeline.js';
 export type { PipelineProgress, Stage } from './progress.js';
 export { answers, endpointOf } from './reach.js';
 export { Spool } from './spool.js';

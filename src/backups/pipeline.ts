@@ -27,8 +27,12 @@ export interface FetchRequest {
   readonly as?: string;
   /** Also restores it for trial, where this machine has etcd's tool for that. */
   readonly trial?: boolean;
-  readonly prove?: Omit<ProveOptions, 'name' | 'scratch' | 'onProgress' | 'signal'>;
+  /** May come later: it is wanted only once the file is here, and looking for tokens on hosts that hang takes a while. */
+  readonly prove?: ProofTerms | Promise<ProofTerms>;
 }
+
+/** What a backup is proven against. */
+export type ProofTerms = Omit<ProveOptions, 'name' | 'scratch' | 'onProgress' | 'signal'>;
 
 /** The proof, and the file it is about when it may be restored (else `undefined`: it was removed). */
 export interface Fetched {
@@ -51,6 +55,9 @@ export interface FetchHooks {
 export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks = {}): Promise<Fetched> {
   const { signal } = hooks;
   const { source } = request;
+  const terms = Promise.resolve(request.prove);
+  // Told where it is waited for; until then nobody does.
+  terms.catch(() => undefined);
   const meter = new Meter(hooks.onProgress ?? (() => {}));
   const spool = await Spool.open(request.spool);
   const name = request.name ?? sourceName(source);
@@ -74,7 +81,7 @@ export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks
     const fetchedBytes = opened?.size ?? (await stat(part)).size;
     if (part.endsWith('.zip.part')) part = await unpack(spool, part, as, meter, signal);
     const proven = await prove(part, {
-      ...request.prove,
+      ...(await orAborted(terms, signal)),
       // A file that is called .gpg and is none keeps that name, for the proof to say so.
       name: (decrypted ? name.replace(ENCRYPTED, '') : name).replace(/\.zip$/, ''),
       scratch: spool.directory,
@@ -93,6 +100,16 @@ export async function fetchAndProveHere(request: FetchRequest, hooks: FetchHooks
   } finally {
     opened?.close();
   }
+}
+
+function orAborted<T>(value: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return value;
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    value.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
 
 /** The proof with what a trial restore says, where one is worth making. */

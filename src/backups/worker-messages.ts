@@ -3,8 +3,11 @@ import { Secret } from '../base/secret.js';
 import type { Fetched } from './pipeline.js';
 import type { PipelineProgress } from './progress.js';
 
-/** To the worker: the request with its secrets in it, then perhaps the wish to stop. */
-export type ToWorker = { readonly type: 'start'; readonly request: unknown } | { readonly type: 'abort' };
+/** To the worker: the request with its secrets in it, what to prove it against as soon as that is known, then perhaps the wish to stop. */
+export type ToWorker =
+  | { readonly type: 'start'; readonly request: unknown }
+  | { readonly type: 'terms'; readonly prove: unknown }
+  | { readonly type: 'abort' };
 
 /** From the worker. */
 export type FromWorker =

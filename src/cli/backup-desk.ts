@@ -4,9 +4,9 @@ import type { ProvenBackup } from '../../scenarios/steps/fetch.js';
 import {
   type Backup,
   type FetchHooks,
-  type FetchRequest,
   fetchAndProve,
   nextBest,
+  type ProofTerms,
   pick,
   type Source,
   spoolFromServer,
@@ -220,8 +220,10 @@ export class BackupDesk implements TasksPort {
   ): Promise<DeskProof> {
     const { options } = this;
     const passphrase = backup.encrypted ? await this.#passphrase(backup.name) : undefined;
-    const search = expected?.withoutTokens === true ? [] : this.tokens.all(hooks.signal);
-    const [tokens, source] = await Promise.all([search, this.#source(backup, hooks)]);
+    // Hosts that hang take their time to say what tokens they have: it is fetched meanwhile.
+    const search = Promise.resolve(expected?.withoutTokens === true ? [] : this.tokens.all(hooks.signal));
+    search.catch(() => undefined);
+    const source = await this.#source(backup, hooks);
     const { proof, file } = await fetchAndProve(
       {
         source,
@@ -230,16 +232,20 @@ export class BackupDesk implements TasksPort {
         as: backup.id,
         trial: expected?.withoutTokens !== true,
         ...(passphrase === undefined ? {} : { passphrase }),
-        prove: { tokens, ...(expected === undefined ? {} : this.#expected(expected, tokens)) },
+        prove: search.then((tokens) => ({
+          tokens,
+          ...(expected === undefined ? {} : this.#expected(expected, tokens)),
+        })),
       },
       hooks,
     );
+    const tokens = await search;
     if (file !== undefined) options.ledger?.add(backup, proof, Date.now());
     return { proof, file, tokens };
   }
 
   /** What the caller knows, what tokens say of the CA, and what earlier proofs showed. */
-  #expected(expected: Expectation, tokens: readonly NamedToken[]): FetchRequest['prove'] {
+  #expected(expected: Expectation, tokens: readonly NamedToken[]): ProofTerms {
     const past = this.options.ledger?.identity();
     const { clusterUid } = expected;
     return {

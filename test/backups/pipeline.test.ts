@@ -157,6 +157,44 @@ describe('other sources', () => {
     });
   });
 
+  it.each([
+    ['in a worker', fetchAndProve],
+    ['in this thread', fetchAndProveHere],
+  ])('is fetched while it is still asked what to prove it against, %s', async (_where, run) => {
+    const terms = Promise.withResolvers<{ tokens: typeof tokens }>();
+    const stages: string[] = [];
+    const { proof } = await run(request(`local/${REAL.s1}`, { prove: terms.promise }), {
+      onProgress: ({ stage, done, total }) => {
+        stages.push(stage);
+        if (stage === 'fetch' && done === total) terms.resolve({ tokens });
+      },
+    });
+    expect(proof).toMatchObject({ ok: true, token: { opens: true } });
+    expect(stages.indexOf('prove')).toBeGreaterThan(stages.indexOf('fetch'));
+  });
+
+  it.each([
+    ['in a worker', fetchAndProve],
+    ['in this thread', fetchAndProveHere],
+  ])(
+    'is removed again where nobody can say what to prove it against, or it is stopped meanwhile, %s',
+    async (_where, run) => {
+      const refused = Promise.reject(new Error('no token can be read'));
+      await expect(run(request(`local/${REAL.s1}`, { prove: refused }))).rejects.toThrow('no token can be read');
+      nothingLeft();
+      const stop = new AbortController();
+      const never = new Promise<{ tokens: typeof tokens }>(() => undefined);
+      const running = run(request(`local/${REAL.s1}`, { prove: never }), {
+        signal: stop.signal,
+        onProgress: ({ done, total }) => {
+          if (done === total) stop.abort(new Error('enough'));
+        },
+      });
+      await expect(running).rejects.toThrow();
+      nothingLeft();
+    },
+  );
+
   it('leftovers of an earlier run are removed, fresh ones are not', async () => {
     await fetchAndProveHere(request(`local/${REAL.s1}`));
     const old = put(spool, 'old.db.part', 'x');
