@@ -9,6 +9,8 @@ const FIRST_RAISE_MS = 2_000;
 const LAST_RAISE_MS = 60_000;
 /** Between two that went well. */
 const NEXT_RAISE_MS = 1_000;
+/** So long a command waits for probes to end by themselves; a probe may hang for its whole time limit. Milliseconds. */
+const PATIENCE_MS = 500;
 
 /** One session that was asked for. */
 interface Asked {
@@ -98,7 +100,17 @@ export class Lanes {
       this.#queue.push(waiting);
       this.#advance();
       this.#makeRoom();
+      if (lane === 'runner' && this.#queue.includes(waiting)) void this.#insist(waiting);
     });
+  }
+
+  /** Beside a journal and a probe that hangs there is no third session on many hosts: the journal makes way, and goes on behind its cursor. */
+  async #insist(waiting: Waiting): Promise<void> {
+    await this.clock.sleep(PATIENCE_MS);
+    // Where there are more, some are left to commands, and those end.
+    if (!this.#queue.includes(waiting) || this.#limit > RESERVED) return;
+    const [first] = this.#lasting;
+    first?.();
   }
 
   /** The server refused a session while `open` others were in use: no more than these for now, but for what is proven. */

@@ -52,12 +52,12 @@ export function forwardRefused(host: string, to: string, why: string): ProblemEr
   });
 }
 
-/** Something without an end, on a host that allows one session only. */
+/** Something without an end, on a host that allows few sessions. */
 export function madeWay(host: string, command: string): ProblemError {
   return make(
     'session-yielded',
     host,
-    `${host} allows one session at a time, and it was needed: ${command} was ended.`,
+    `${host} allows few sessions at a time, and this one was needed: ${command} was ended.`,
     {
       left: 'Nothing was changed by it.',
       next: 'Allow more sessions in its sshd (MaxSessions); it is begun again by itself.',

@@ -179,6 +179,31 @@ describe('lanes', () => {
     expect(lanes.limit).toBe(2);
   });
 
+  it('a command does not wait for a probe that hangs where a journal can make way', async () => {
+    const clock = new VirtualClock();
+    const lanes = new Lanes(clock, 2);
+    let asked = 0;
+    const journal = await lanes.acquire('watch', never, () => {
+      asked++;
+    });
+    await lanes.acquire('watch', never);
+    let ran = false;
+    void lanes.acquire('runner', never).then(() => {
+      ran = true;
+    });
+    await clock.advance(499);
+    expect([asked, ran]).toEqual([0, false]);
+    await clock.advance(1);
+    expect(asked).toBe(1);
+    journal.release();
+    await Promise.resolve();
+    expect(ran).toBe(true);
+    // A probe that waits behind all of them is no reason.
+    void lanes.acquire('watch', never);
+    await clock.advance(10_000);
+    expect(asked).toBe(1);
+  });
+
   it('with one session left both kinds still get their turn', async () => {
     const lanes = new Lanes(new VirtualClock());
     lanes.lower(1);
