@@ -14,7 +14,7 @@ import { agentsIn, neededK3s, onlyPrimary, peersOf, primaryName, serversIn } fro
 import { freshChecks, installsOn } from './steps/install.js';
 import { moveAside } from './steps/rejoin.js';
 import { reset } from './steps/reset.js';
-import { startPrimary, verifyPrimary } from './steps/start.js';
+import { primaryCheck, startPrimary, verifyPrimary } from './steps/start.js';
 import { verifyObjects } from './steps/verify.js';
 
 /**
@@ -91,6 +91,7 @@ const gates: readonly GateSpec[] = [
     keeps: (context) => `server/db/etcd.pre-rejoin-${context.runId} on each of them`,
     undo: 'none: this is the point of no return',
     checks: (context) => [
+      ...primaryCheck(context),
       ...peersOf(context).flatMap((host) => [tokenCheck(host), caCheck(host)]),
       ...freshChecks(context),
     ],

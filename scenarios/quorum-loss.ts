@@ -14,7 +14,7 @@ import { liveSnapshot, liveSnapshots } from './steps/live.js';
 import { moveAside } from './steps/rejoin.js';
 import { resetMembership } from './steps/reset.js';
 import { saveServers } from './steps/save.js';
-import { startPrimary, verifyPrimary } from './steps/start.js';
+import { primaryCheck, startPrimary, verifyPrimary } from './steps/start.js';
 import { stopServers } from './steps/stop.js';
 import {
   checkMajority,
@@ -121,6 +121,7 @@ const gates: readonly GateSpec[] = [
     keeps: (context) => `server/db/etcd.pre-rejoin-${context.runId} on each of them`,
     undo: 'none: this is the point of no return',
     checks: (context) => [
+      ...primaryCheck(context),
       ...peersOf(context).flatMap((host) => [ownTokenCheck(host), sameCaCheck(host)]),
       ...freshChecks(context),
     ],

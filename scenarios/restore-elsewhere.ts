@@ -20,7 +20,7 @@ import { fetchFromElsewhere, provenBackup } from './steps/fetch.js';
 import { agentsIn, onlyPrimary, peersOf, primaryName, serversIn } from './steps/hosts.js';
 import { freshChecks, installsOn } from './steps/install.js';
 import { reset } from './steps/reset.js';
-import { startPrimary, verifyPrimary } from './steps/start.js';
+import { primaryCheck, startPrimary, verifyPrimary } from './steps/start.js';
 import { verifyObjects } from './steps/verify.js';
 
 /**
@@ -75,7 +75,7 @@ const gates: readonly GateSpec[] = [
     loses: () => 'the way back: after this the restored cluster is the only one',
     keeps: (context) => `etcd, tls, cred and the agents’ certificates as ….pre-rejoin-${context.runId} on each of them`,
     undo: 'none: this is the point of no return',
-    checks: (context) => [...peersOf(context).map(joinTokenCheck), ...freshChecks(context)],
+    checks: (context) => [...primaryCheck(context), ...peersOf(context).map(joinTokenCheck), ...freshChecks(context)],
   },
   cleanupGate,
 ];

@@ -158,7 +158,7 @@ export const becomeVoter: Step = {
   effect: 'observe',
   why: 'The next peer may follow as soon as this one votes; Ready is awaited at the end for all.',
   done: isVoter,
-  pollMs: 1000,
+  pollMs: 500,
   expectMs: seconds(13),
   withinMs: minutes(10),
   undo: { none: 'it only looks' },
@@ -193,7 +193,7 @@ export const peerReady: Step = {
           );
     },
   },
-  pollMs: 1000,
+  pollMs: 500,
   expectMs: seconds(20),
   withinMs: minutes(10),
   undo: { none: 'it only looks' },

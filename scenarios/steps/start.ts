@@ -1,10 +1,10 @@
 import { act, look } from '../../src/incident/command.js';
-import type { Question, Step, StepContext } from '../../src/incident/step.js';
+import type { GateCheck, Question, Step, StepContext } from '../../src/incident/step.js';
 import { etcdHealth, kubectl, members, showUnit, statFile } from '../../src/k3s/ask.js';
 import { healthReason, parseHttp, parseMembers, parseNodes } from '../../src/k3s/health.js';
 import { secretDir } from '../../src/k3s/scripts.js';
 import { looksLikeCrashLoop, parseUnit } from '../../src/k3s/systemd.js';
-import { k3sTools, nodeNameOf, pathsOf } from './hosts.js';
+import { k3sTools, nodeNameOf, pathsOf, primaryName } from './hosts.js';
 import { at, failed, minutes, no, seconds, silence, yes } from './judge.js';
 import { hold, lift, startedAgain } from './stop.js';
 
@@ -105,8 +105,7 @@ export const verifyPrimary: Step = {
   effect: 'observe',
   why: 'Each check lies alone: Ready lags, readyz misses a full database, the unit is active before the reset-flag is gone.',
   done: primaryHealthy,
-  // Seen twice; the gate behind it takes a while, too.
-  steadyMs: 1500,
+  // Not waited for a second look: the gate behind it takes two, when it is opened and when it is confirmed.
   pollMs: 500,
   expectMs: seconds(10),
   // K3s ends itself after 15 minutes without an API and systemd starts it again: that is "not yet", not a failure.
@@ -116,6 +115,33 @@ export const verifyPrimary: Step = {
   skippable:
     'Only where it is known why a check cannot come true: the other servers would join a server that is not fully healthy.',
 };
+
+/** It may have died while a gate was read for an hour, and what joins it gives its own data up for it. How many members it has changes with the first. */
+const stillHealthy: Question = {
+  ask: (context) => [
+    look(showUnit(pathsOf(context).unit)),
+    look(etcdHealth()),
+    look(kubectl(k3sTools(context), 'get', '--raw', '/readyz')),
+  ],
+  judge: (answers) => {
+    const quiet = silence(answers);
+    if (quiet !== undefined) return quiet;
+    const unit = parseUnit(at(answers, 0).stdout);
+    const health = parseHttp(at(answers, 1).stdout);
+    const wrong = [
+      ...(unit.active === 'active' ? [] : [`unit ${unit.active}`]),
+      ...(health.code === 200 ? [] : [`etcd: ${healthReason(health) || 'no answer'}`]),
+      ...(at(answers, 2).code === 0 && at(answers, 2).stdout.trim().startsWith('ok') ? [] : ['API not ready']),
+    ];
+    return wrong.length === 0 ? yes(['unit active', 'etcd healthy', 'API ready']) : no(...wrong);
+  },
+};
+
+/** For the gate behind which others join it: nothing to ask where a person has gone on without its verification, with a reason. */
+export const primaryCheck = (context: StepContext): readonly GateCheck[] =>
+  primaryStartedAt(context) === 0
+    ? []
+    : [{ title: 'the server they join is healthy', host: primaryName(context), question: stillHealthy }];
 
 /** Seconds since the epoch of the restored server's start, for what must have happened after it. */
 export const primaryStartedAt = (context: StepContext): number =>
