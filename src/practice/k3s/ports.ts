@@ -93,8 +93,10 @@ export interface EtcdPort {
   review(lineage: string): void;
   /** The server that answers at an address, if one does. */
   supervisor(ip: string): Supervisor | undefined;
-  /** Live voters of a history other than on this node. */
-  liveVoters(lineage: string, exceptIp: string): number;
+  /** Whether this process's member leads its history. */
+  leads(wal: WalRecord): boolean;
+  /** Live voters besides this process's own whose K3s is not about to stop. */
+  heirs(wal: WalRecord): number;
   /** Histories that have a leader right now. */
   leading(): Lineage[];
 }
@@ -136,6 +138,8 @@ export interface K3sState {
   /** Counts losses of the leader, so that late events of an earlier one are ignored. */
   round: number;
   ready: boolean;
+  /** Set while it stops: it leads, and there was a voter that could lead after it. */
+  handsOver?: boolean;
 }
 
 /** Everything the model needs of the machine it runs on. */

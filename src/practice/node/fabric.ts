@@ -211,11 +211,20 @@ export class Fabric implements EtcdPort {
     return undefined;
   }
 
-  liveVoters(lineageId: string, exceptIp: string): number {
-    let count = 0;
-    for (const { node, k3s } of etcdProcesses(this.#world))
-      if (k3s.wal?.lineage === lineageId && node.ip !== exceptIp) count += 1;
-    return count;
+  /** The first of its live voters: which of them leads is nobody's choice, and all that is asked is that one does. */
+  leads(wal: WalRecord): boolean {
+    return this.#liveVoters(wal)[0]?.wal?.member === wal.member;
+  }
+
+  heirs(wal: WalRecord): number {
+    return this.#liveVoters(wal).filter((k3s) => k3s.wal?.member !== wal.member && k3s.phase !== 'stopping').length;
+  }
+
+  #liveVoters({ lineage }: WalRecord): K3sState[] {
+    const voters = this.lineage(lineage).members.filter((member) => !member.learner);
+    return [...etcdProcesses(this.#world)]
+      .map(({ k3s }) => k3s)
+      .filter(({ wal }) => wal?.lineage === lineage && voters.some((member) => member.id === wal.member));
   }
 
   leading(): Lineage[] {

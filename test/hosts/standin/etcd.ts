@@ -10,6 +10,9 @@ import { membersStored, readWal, type StoredMember } from './wal.js';
 
 const LAB = '/opt/lab';
 
+/** Alone, etcd would wait for peers that are leaving, too, for as long as it likes; how long K3s does is the model's. Milliseconds. */
+const STOPS_WITHIN_MS = 1_000;
+
 /** etcd 3.4 restores with etcdctl, later ones with etcdutl. */
 const RESTORER = existsSync(`${LAB}/etcdutl`) ? 'etcdutl' : 'etcdctl';
 
@@ -28,6 +31,8 @@ export class RealEtcd implements EtcdPort {
   #start: Start | undefined;
   #stored: readonly StoredMember[] = [];
   #child: ChildProcess | undefined;
+  #leads = false;
+  #stopping: Promise<void> | undefined;
   history: History | undefined;
   /** Where a member answers that can speak for the cluster while this one is a learner. */
   via: string | undefined;
@@ -115,9 +120,11 @@ export class RealEtcd implements EtcdPort {
   review(): void {}
 
   supervisor(ip: string): Supervisor | undefined {
-    const said = spawnSync('curl', ['-sk', '-m', '2', `https://${ip}:6443/stand-in/supervisor`], { encoding: 'utf8' });
     try {
-      const { supervisor, history } = JSON.parse(said.stdout) as { supervisor: Supervisor; history: SharedHistory };
+      const { supervisor, history } = JSON.parse(curl(`https://${ip}:6443/stand-in/supervisor`)) as {
+        supervisor: Supervisor;
+        history: SharedHistory;
+      };
       const before = this.#remote.get(supervisor.lineage)?.apiSince ?? 0;
       this.#remote.set(supervisor.lineage, {
         ...history,
@@ -136,8 +143,19 @@ export class RealEtcd implements EtcdPort {
     }
   }
 
-  liveVoters(): number {
-    return 0;
+  /** Looked at just before the model is told to stop. */
+  leads(): boolean {
+    return this.#leads;
+  }
+
+  async lookWhoLeads(): Promise<void> {
+    this.#leads = this.history !== undefined && (await this.gateway().leader()) === this.history.own()?.id;
+  }
+
+  heirs(): number {
+    const others = this.history?.members.filter((member) => member.ip !== this.ip && !member.learner) ?? [];
+    return others.filter(({ ip }) => curl(`https://${ip}:6443/stand-in/supervisor`).includes('"stopping":false'))
+      .length;
   }
 
   /** A member that clashes with another cluster's is refused by etcd itself. */
@@ -152,7 +170,7 @@ export class RealEtcd implements EtcdPort {
   /** Starts etcd on what was read, begun or joined. It dies with this process. */
   run(onExit: (code: number | null) => void, loopbackOnly: boolean): void {
     const start = this.#start;
-    if (start === undefined || this.#child !== undefined) return;
+    if (start === undefined || this.#child !== undefined || this.#stopping !== undefined) return;
     const own = loopbackOnly ? [] : [`http://${this.ip}`];
     const at = (port: number): string => ['http://127.0.0.1', ...own].map((host) => `${host}:${port}`).join(',');
     const log = openSync('/run/k3s-stand-in-etcd.log', 'a');
@@ -189,17 +207,18 @@ export class RealEtcd implements EtcdPort {
     });
   }
 
-  /**
-   * Ends etcd in peace, so that its log is closed. Where all servers stop at once, the one that still leads waits for a quorum that is
-   * leaving; the last of several that stop one after the other has nobody to wait for (R55).
-   */
-  async stop(): Promise<void> {
+  /** Ends etcd in peace, so that its log is closed; it is not started again. How long K3s waits for its peers is the model's business. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
-    const agreed = await new Gateway('http://127.0.0.1:2379').agreed(300);
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), agreed ? 30_000 : 300);
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOPS_WITHIN_MS);
     await gone;
     clearTimeout(timer);
   }
@@ -210,6 +229,8 @@ export class RealEtcd implements EtcdPort {
     return new Gateway(`http://${learner && this.via !== undefined ? this.via : '127.0.0.1'}:2379`);
   }
 }
+
+const curl = (url: string): string => spawnSync('curl', ['-sk', '-m', '2', url], { encoding: 'utf8' }).stdout;
 
 function nameIn(dir: string): string {
   return existsSync(`${dir}/name`) ? readFileSync(`${dir}/name`, 'utf8').trim() : 'default';

@@ -41,9 +41,10 @@ export class Gateway {
     return (await this.#ask('/v3/kv/range', { key: base64('stand-in') }, withinMs)) !== undefined;
   }
 
-  async learnerHasLeader(): Promise<boolean> {
+  /** Id of the member this one takes for the leader; undefined where there is none. */
+  async leader(): Promise<string | undefined> {
     const said = await this.#ask<{ leader?: string }>('/v3/maintenance/status', {}, 1_000);
-    return said?.leader !== undefined && said.leader !== '0';
+    return said?.leader === undefined || said.leader === '0' ? undefined : hexOf(said.leader);
   }
 
   async promote(id: string): Promise<boolean> {

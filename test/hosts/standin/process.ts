@@ -11,8 +11,11 @@ import { RealFiles } from './files.js';
 import { Gateway } from './gateway.js';
 import { Supervisors } from './serve.js';
 
-/** How much faster than the recordings; real etcd keeps its own time. */
+/** How much faster than the recordings; real etcd keeps its own time, with shorter election timeouts than K3s gives it. */
 const PACE = existsSync('/opt/lab/pace') ? Number(readFileSync('/opt/lab/pace', 'utf8')) : 1;
+
+/** Alone, etcd takes half a second or more to elect itself; that is in the recorded time until it answers, and is taken by the real one here. */
+const electionIn = (event: K3sEvent): number => (event.kind === 'phase' && event.phase === 'etcd' ? 500 : 0);
 
 /** Phases that need what etcd has really done; the model's own clock would run ahead. */
 const NEEDS_VOTER = new Set(['join-voter', 'join-api', 'join-ready']);
@@ -27,6 +30,7 @@ export class StandIn {
   readonly #ports: K3sPorts;
   readonly #supervisors = new Supervisors(this);
   #ending = false;
+  #stopping = false;
   #promote = false;
 
   constructor(command: 'server' | 'agent', argv: readonly string[]) {
@@ -39,7 +43,7 @@ export class StandIn {
       etcd: this.etcd,
       now: () => Date.now(),
       hex: (digits) => randomBytes(digits).toString('hex').slice(0, digits),
-      after: (ms, event) => void setTimeout(() => this.#happen(event), ms * PACE),
+      after: (ms, event) => void setTimeout(() => this.#happen(event), Math.max(0, ms - electionIn(event)) * PACE),
       line: (text) => void process.stderr.write(`${text}\n`),
       ready: () => notifyReady(),
       exit: (code) => void this.#exit(code),
@@ -56,9 +60,16 @@ export class StandIn {
     // K3s hides its arguments; `ss` calls it k3s-server.
     process.title = `/usr/local/bin/k3s ${role}`;
     writeFileSync('/proc/self/comm', `k3s-${role}`);
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => this.#guarded(() => k3sTerminate(this.#ports, this.state)));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void this.#terminate());
     void this.#begin();
+  }
+
+  async #terminate(): Promise<void> {
+    await this.etcd.lookWhoLeads();
+    this.#stopping = true;
+    this.#guarded(() => k3sTerminate(this.#ports, this.state));
+    // A reset ends by itself; otherwise etcd stops with the rest of K3s, not after it.
+    if (this.state.phase === 'stopping') void this.etcd.stop();
   }
 
   async #begin(): Promise<void> {
@@ -102,7 +113,7 @@ export class StandIn {
     if (this.#ending) return;
     this.#supervisors.follow();
     if (this.state.etcdUp && !this.state.hollow && !this.etcd.running) {
-      this.etcd.run((code) => void (this.#ending || this.#died(code)), this.state.phase === 'reset');
+      this.etcd.run((code) => void (this.#ending || this.#stopping || this.#died(code)), this.state.phase === 'reset');
     }
     void this.#tell();
   }
@@ -131,10 +142,10 @@ export class StandIn {
 
   async #look(round: number): Promise<void> {
     const { history } = this.etcd;
-    if (history === undefined) return;
+    if (history === undefined || this.#stopping) return;
     const local = new Gateway('http://127.0.0.1:2379');
     const learner = history.own()?.learner === true;
-    this.#healthy = learner ? await local.learnerHasLeader() : await local.agreed();
+    this.#healthy = learner ? (await local.leader()) !== undefined : await local.agreed();
     if (this.#ending) return;
     if (this.#healthy && history.leaderSince === 0) history.leaderSince = Date.now();
     if (!this.#healthy) history.leaderSince = 0;

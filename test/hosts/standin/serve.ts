@@ -59,6 +59,7 @@ export class Supervisors {
         200,
         JSON.stringify({
           supervisor: { node: name, lineage: history.id, member: own, leading },
+          stopping: state.phase === 'stopping',
           history: { ...history.shared(), serverCa: this.standIn.files.text(at.ca(state)) },
         }),
       );
