@@ -110,6 +110,8 @@ async function byPaper(key: string, shell: Shell): Promise<void> {
 async function byThePaper(key: string, backup: Map<string, string>, inventory: string): Promise<number> {
   await cluster.put(`${PREFIX}lost`, 'written after the backup');
   const { shell, close } = await overSsh(inventory);
+  // Whoever types the paper is logged in on every host: what is done "everywhere" is done there in one moment.
+  await Promise.all(cluster.servers.map((server) => shell(server.host.name, 'true')));
   const took = await timed(() => byPaper(key, shell)).finally(close);
   for (const server of cluster.servers) expect(await cluster.read(PREFIX, server.host.name)).toEqual(backup);
   return took;
@@ -137,11 +139,21 @@ function longest(record: string): string[] {
   });
 }
 
-/** When the last step of the plan was done, milliseconds since the epoch: the runbook's step 7 and the clean-up are steps of it. */
-function recoveredAt(record: string): number {
-  const ended = readRun(record).events.find((event) => event.type === 'run-ended');
-  if (ended === undefined) throw new Error('the run did not end');
-  return Date.parse(ended.at);
+/** The last of what the paper does, too: every server and worker Ready, objects, pods, volumes and services looked at. */
+const LAST_OF_THE_PAPER = 'verify-pods';
+
+/** When the paper's last step was done, and when the plan's, its test pod, fresh snapshot and clean-up included: milliseconds since the epoch. */
+function recoveredAt(record: string): { verified: number; ended: number } {
+  const { events } = readRun(record);
+  const at = (which: (event: (typeof events)[number]) => boolean): number => {
+    const found = events.find(which);
+    if (found === undefined) throw new Error('the run did not come to its end');
+    return Date.parse(found.at);
+  };
+  return {
+    verified: at((event) => event.type === 'step-ended' && 'step' in event && event.step === LAST_OF_THE_PAPER),
+    ended: at((event) => event.type === 'run-ended'),
+  };
 }
 
 it('the console against the paper', { timeout: 1_800_000 }, async () => {
@@ -160,9 +172,15 @@ it('the console against the paper', { timeout: 1_800_000 }, async () => {
   expect(ended.recovered, `${ended.why}\n${run.said()}`).toBe(true);
   for (const server of cluster.servers) expect(await cluster.read(PREFIX, server.host.name)).toEqual(backup);
   for (const text of longest(ended.record)) process.stdout.write(`${text}\n`);
-  const recovered = (recoveredAt(ended.record) - begun) / 1000;
+  const at = recoveredAt(ended.record);
+  const against = (what: string, seconds: number): string =>
+    `${what}, ${seconds.toFixed(1)} s / the paper's commands ${paper.toFixed(1)} s = ${(seconds / paper).toFixed(2)}\n`;
   process.stdout.write(
-    `recovery: the console from its start, proof and verification included, ${recovered.toFixed(1)} s / the paper's commands ${paper.toFixed(1)} s = ${(recovered / paper).toFixed(2)}\n` +
-      `          with its closing table of what was verified, and the program's end, ${closed.toFixed(1)} s = ${(closed / paper).toFixed(2)}\n`,
+    against(
+      'recovery: the console from its start to where the paper ends, proven and verified',
+      (at.verified - begun) / 1000,
+    ) +
+      against('          and its test pod, fresh snapshot and clean-up', (at.ended - begun) / 1000) +
+      against('          and its closing table, until the program has ended', closed),
   );
 });
