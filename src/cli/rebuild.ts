@@ -26,7 +26,8 @@ export interface Rebuilt {
 
 /**
  * The newest run on the servers. Of several journals the one under the lock that stands counts, else the one written last; of its
- * copies the longest whose chain holds from the first event.
+ * copies the longest whose chain holds from the first event. One that is only the beginning of another does not count: a console that goes on brings
+ * its journal piece by piece, and may end on the way.
  */
 export async function rebuild(servers: readonly PapersHost[], signal: AbortSignal): Promise<Rebuilt | undefined> {
   const found = await Promise.all(
@@ -54,8 +55,10 @@ export async function rebuild(servers: readonly PapersHost[], signal: AbortSigna
       })),
   );
   const last = (rows: readonly JournalRow[]): string => whoWrote(rows).lastSign;
+  const goesOn = (rows: readonly JournalRow[], other: readonly JournalRow[]): boolean =>
+    other.length > rows.length && other[rows.length - 1]?.hash === rows.at(-1)?.hash;
   const best = journals
-    .filter(({ rows }) => rows.length > 0)
+    .filter(({ rows }) => rows.length > 0 && !journals.some((other) => goesOn(rows, other.rows)))
     .sort(
       (a, b) =>
         Number(b.place.lock === holder?.id) - Number(a.place.lock === holder?.id) ||

@@ -51,6 +51,8 @@ const PATIENCE_MS = 8_000;
 /** So long a server that was silent when last seen may keep whoever leaves waiting. */
 const PARTING_MS = 3_000;
 const GATHER_MS = 1_000;
+/** So long about is a piece of the journal, in characters: a run that goes on brings all of it, and over a slow line what has arrived must count. */
+const PIECE_LENGTH = 128 * 1024;
 
 interface Standing {
   locked: boolean;
@@ -347,15 +349,20 @@ export class Site implements RightPort {
   }
 
   async #bringRows(host: PapersHost, standing: Standing): Promise<void> {
-    const rows = this.#options.rows(standing.seq);
-    const [first] = rows;
-    const last = rows.at(-1);
-    if (first === undefined || last === undefined) return;
-    const path = `${journalDir(this.#options.owner.run, this.id)}/${pieceName(first.seq)}`;
-    const text = rows.map(journalLine).join('');
-    // One round trip; where sudo wants a password, standard input is not to be had.
-    if (!(await this.#pour(host, path, text))) await this.#put(host, { path, text, mode: 0o600 });
-    standing.seq = last.seq;
+    const { rows, clock, owner } = this.#options;
+    const until = clock.mono() + PATIENCE_MS;
+    const pieces = inPieces(rows(standing.seq));
+    for (const [index, piece] of pieces.entries()) {
+      // Goes on here with the next renewal; until then this server is left out, visibly.
+      if (index > 0 && clock.mono() >= until)
+        throw new Error(
+          `its line is slow: ${pieces.length - index} of ${pieces.length} pieces of the journal are to come`,
+        );
+      const path = `${journalDir(owner.run, this.id)}/${pieceName(piece.first)}`;
+      // One round trip; where sudo wants a password, standard input is not to be had.
+      if (!(await this.#pour(host, path, piece.text))) await this.#put(host, { path, text: piece.text, mode: 0o600 });
+      standing.seq = piece.last;
+    }
   }
 
   async #bringPaper(host: PapersHost, standing: Standing, paper: Paper): Promise<void> {
@@ -415,6 +422,31 @@ export class Site implements RightPort {
     const rows = await rowsOf(stranger.host, stranger.directory, signal).catch(() => []);
     return { kind: 'elsewhere', ...whoWrote(rows) };
   }
+}
+
+interface Piece {
+  readonly first: number;
+  readonly last: number;
+  readonly text: string;
+}
+
+function inPieces(rows: readonly JournalRow[]): Piece[] {
+  const pieces: Piece[] = [];
+  let open: { first: number; last: number; lines: string[]; length: number } | undefined;
+  const close = (): void => {
+    if (open !== undefined) pieces.push({ first: open.first, last: open.last, text: open.lines.join('') });
+    open = undefined;
+  };
+  for (const row of rows) {
+    const line = journalLine(row);
+    if (open !== undefined && open.length + line.length > PIECE_LENGTH) close();
+    open ??= { first: row.seq, last: row.seq, lines: [], length: 0 };
+    open.lines.push(line);
+    open.length += line.length;
+    open.last = row.seq;
+  }
+  close();
+  return pieces;
 }
 
 /** Who acted last in a journal, and when. */

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { noticeText } from '../../src/cli/papers-text.js';
+import { rebuild } from '../../src/cli/rebuild.js';
 import { NOTICE_FILE } from '../../src/k3s/paths.js';
 import { parseJournal } from '../../src/papers/read.js';
 import { TOKEN } from '../../src/practice/node/layout.js';
 import { verifyChain } from '../../src/record/chain.js';
+import { PracticeHost } from '../support/practice-host.js';
 import { provenSnapshot } from '../support/practice-ports.js';
 import { Rig, RUN } from '../support/rig.js';
 import { expectShell } from '../support/shell.js';
@@ -71,6 +73,32 @@ describe('while a run is on', () => {
     expect(run()).toBe('');
     expect(noticeText(rig.runner.state)).toContain('is being restored by alice on here');
   });
+});
+
+test('whoever takes over from a console that died while it brought its journal has all of the run, not what had arrived', async () => {
+  const rig = await begun();
+  await rig.play(() => rig.events.some((event) => event.type === 'step-ended' && event.step === 'reset'));
+  const recorded = rig.events.length;
+  await rig.die();
+  await rig.wait(5_000);
+  // Another went on, holds the lock, and brought ten events before it died, too.
+  const later = 'deadbeefdeadbeef';
+  const made = await rig.run(
+    'node-1',
+    `cd /var/lib/blackstart/${RUN} && mkdir journal-${later} && cat journal-*/*.jsonl | head -n 10 > journal-${later}/000000001.jsonl`,
+  );
+  expect(made.code).toBe(0);
+  for (const node of SERVERS)
+    await rig.run(node, `sed -i 's/"id":"[0-9a-f]*"/"id":"${later}"/' /var/lib/blackstart/lock/owner`);
+  const stop = rig.clock.runFree();
+  const hosts = SERVERS.map((name) => new PracticeHost(() => rig.cluster.node(name), rig.clock));
+  const rebuilt = await rebuild(hosts, AbortSignal.timeout(60_000));
+  stop();
+  expect(rebuilt?.holder?.id).toBe(later);
+  expect(rebuilt?.events.length).toBeGreaterThan(recorded - 20);
+  expect(
+    rebuilt?.events.some((event) => event.type === 'step-ended' && 'step' in event && event.step === 'reset'),
+  ).toBe(true);
 });
 
 describe('when it has ended', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../src/base/clock.js';
-import type { PapersHost } from '../../src/papers/read.js';
+import { type JournalRow, type PapersHost, parseJournal } from '../../src/papers/read.js';
 import { Site } from '../../src/papers/site.js';
 
 /** The lock of one console on one server, with answers that come late or never: what a busy machine does to it. */
@@ -12,12 +12,15 @@ class FakeServer {
   /** What happens to an answer; the command itself is always carried out. */
   answer: (verb: string) => Promise<void> = async () => undefined;
   silent: string | undefined;
+  /** A small file on its way; journals are told by their directory. */
+  bringing: (path: string) => Promise<void> = async () => undefined;
+  readonly journal: string[] = [];
   readonly host: PapersHost;
 
   constructor(readonly name: string) {
     const exec = async ({ argv }: { argv: readonly string[] }) => {
       const [, , verb = '', id = ''] = argv;
-      if (argv[0] !== 'sh' || !/lock-/.test(argv[1] ?? '')) return { stdout: '', stderr: '', code: 0 };
+      if (argv[0] !== 'sh' || !/lock-/.test(argv[1] ?? '')) return { stdout: '', stderr: '', code: 1 };
       await this.way(verb);
       if (verb === 'take') this.lock ??= id;
       const ours = this.lock === id;
@@ -25,23 +28,36 @@ class FakeServer {
       await this.answer(verb);
       return { stdout: ours && verb !== 'release' ? 'ours\n' : 'none\n', stderr: '', code: 0 };
     };
-    this.host = { name, exec, put: async () => undefined } as unknown as PapersHost;
+    const put = async ({ path, source }: { path: string; source: { bytes: Buffer } }) => {
+      await this.bringing(path);
+      if (path.includes('/journal-')) this.journal.push(source.bytes.toString());
+    };
+    this.host = { name, exec, put } as unknown as PapersHost;
   }
 }
 
-function standing(...names: string[]): { site: Site; servers: FakeServer[] } {
+interface Standing {
+  readonly site: Site;
+  readonly servers: FakeServer[];
+  readonly clock: VirtualClock;
+}
+
+const standing = (...names: string[]): Standing => standingWith([], ...names);
+
+function standingWith(recorded: readonly JournalRow[], ...names: string[]): Standing {
   const servers = names.map((name) => new FakeServer(name));
+  const clock = new VirtualClock();
   const site = new Site({
     servers: () => servers.map(({ host, silent }) => ({ host, ...(silent === undefined ? {} : { silent }) })),
-    clock: new VirtualClock(),
+    clock,
     owner: { operator: 'alice', machine: 'laptop', run: '20261122-0314-7f3a', seat: 'seat' },
-    rows: () => [],
+    rows: (after) => recorded.filter(({ seq }) => seq > after),
     papers: () => [],
     gone: () => [],
     lost: () => undefined,
     kept: () => undefined,
   });
-  return { site, servers };
+  return { site, servers, clock };
 }
 
 const locks = (servers: readonly FakeServer[]): (string | undefined)[] => servers.map((server) => server.lock);
@@ -99,5 +115,42 @@ describe('leaving lets go of the lock', () => {
     Object.assign(host, { exec });
     await site.leave(false);
     expect(server.lock).toBeUndefined();
+  });
+});
+
+describe('a long journal', () => {
+  const HASH = 'ab'.repeat(32);
+  const day = Array.from({ length: 2_000 }, (_, at) => ({
+    seq: at + 1,
+    hash: HASH,
+    body: `{"text":"${'x'.repeat(400)}"}`,
+  }));
+
+  test('stands on every server whole, in pieces that sort by their first event', async () => {
+    const { site, servers } = standingWith(day, 'node-1', 'node-2');
+    await site.take();
+    for (const { journal } of servers) {
+      expect(journal.length).toBeGreaterThan(5);
+      expect(parseJournal(journal.join(''))).toEqual(day);
+      expect(Math.max(...journal.map((piece) => piece.length))).toBeLessThanOrEqual(128 * 1024);
+    }
+  });
+
+  test('over a slow line keeps nobody waiting, and goes on where it stopped', async () => {
+    const { site, servers, clock } = standingWith(day, 'node-1', 'node-2');
+    const [, slow] = servers;
+    if (slow === undefined) throw new Error('two servers');
+    slow.bringing = () => clock.advance(3_000);
+    expect(await site.take()).toMatchObject({
+      on: ['node-1', 'node-2'],
+      without: [
+        { host: 'node-2', why: expect.stringMatching(/its line is slow: \d of 8 pieces of the journal are to come/) },
+      ],
+    });
+    expect(slow.journal).toHaveLength(3);
+    for (let beats = 0; beats < 5 && slow.journal.length < 8; beats++) await site.beat();
+    expect(parseJournal(slow.journal.join(''))).toEqual(day);
+    // Each piece once: nothing was begun anew.
+    expect(slow.journal).toHaveLength(8);
   });
 });
