@@ -300,7 +300,7 @@ function quitLines(state: ConsoleState, width: number): Line[] {
     ...labelled('', what, width, 1),
     ...labelled(
       '',
-      'Nothing new starts. Held servers stay held. Start blackstart again with the same inventory to go on; every gate is asked anew.',
+      'Nothing new starts. Held servers stay held. Start blackstart again in the same way to go on; every gate is asked anew.',
       width,
       1,
     ),

@@ -73,10 +73,18 @@ export function startPractice(options: PracticeOptions): Promise<Practice> {
       stdout.destroy();
       child.removeAllListeners('exit');
       child.unref();
-      resolve({ inventory: ready.inventory, directory, pid: ready.pid, stop: () => stop(ready.pid, directory) });
+      resolve(practiceAt({ inventory: ready.inventory, directory, pid: ready.pid }));
     });
   });
 }
+
+/** A practice cluster that runs already. */
+export const practiceAt = ({ inventory, directory, pid }: Omit<Practice, 'stop'>): Practice => ({
+  inventory,
+  directory,
+  pid,
+  stop: () => stop(pid, directory),
+});
 
 function stop(pid: number, directory: string): void {
   try {

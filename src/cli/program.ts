@@ -34,6 +34,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     .option('--surprise', 'something is broken, and it is not said what until the end', false)
     .option('--seed <n>', 'seed of everything that is random in it', (text) => Number.parseInt(text, 10))
     .option('--speed <x>', 'how much faster than real its waits are', Number.parseFloat, 1)
+    .option('--new', 'begin anew where the same drill was left in the middle', false)
     .option('--from <backup>', 'load it with a copy of a real backup: a file, or a name in the catalogue')
     .option('--token-file <file>', 'server token of that backup (with --from)')
     .option('--passphrase-file <file>', 'passphrase of that backup (with --from)')

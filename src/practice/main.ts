@@ -56,8 +56,8 @@ async function main(argv: readonly string[]): Promise<number> {
   if (!stop.signal.aborted) await once(stop.signal, 'abort');
   clearTimeout(timer);
   await serving.close();
-  // A copy came with its cluster's token: where the console was killed nobody else removes it.
-  if (values.load !== undefined) rmSync(values.dir, { recursive: true, force: true });
+  // Its keys, and the token of a cluster it is a copy of: where the console was killed nobody else removes them.
+  rmSync(values.dir, { recursive: true, force: true });
   return 0;
 }
 

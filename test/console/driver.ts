@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,8 +49,19 @@ export function sitDown(
   { state = folder(), size }: { state?: string; size?: Size } = {},
 ): Person {
   const person = Person.start(args, state, size);
-  ends.push(() => person.done());
+  ends.push(async () => {
+    await person.done();
+    endPractice(state);
+  });
   return person;
+}
+
+/** Practice clusters of drills that were left in the middle would stay for ten minutes. */
+function endPractice(state: string): void {
+  const book = join(state, 'blackstart/practice.json');
+  if (!existsSync(book)) return;
+  for (const { pid, directory } of JSON.parse(readFileSync(book, 'utf8')) as { pid: number; directory: string }[])
+    if (existsSync(directory)) process.kill(pid, 'SIGTERM');
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { listRuns, readRun } from '../../src/record/runs.js';
@@ -39,6 +40,43 @@ test('killed in the middle of the restore, started again: it goes on, asks anew,
     .flatMap((event) => (event.type === 'gate-answered' && 'gate' in event ? [event.gate] : []));
   expect(confirmedAfter).toEqual(expect.arrayContaining(['start', 'release', 'cleanup']));
 }, 600_000);
+
+test('a drill that was killed, or left in the middle: the same command goes on with it, on the same practice cluster, and another begins with --new', async () => {
+  const state = folder();
+  const first = sitDown(['drill', '--speed', '10'], { state });
+  await beginFullRestore(first);
+  await passGate(first);
+  await first.waitFor('GATE WAITS');
+  first.signal('SIGKILL');
+  await first.ends();
+  const [begun] = listRuns(join(state, 'blackstart'));
+  // Something else that is asked for is another drill, beside it.
+  const other = sitDown(['drill', '--speed', '10', '--seed', '2'], { state });
+  await other.waitFor('Full restore');
+  expect(other.sees(/goes on:/)).toBe(false);
+  await other.pressUntil('q', 'Leave?');
+  await other.pressUntil('y', () => other.exit !== undefined);
+  const second = sitDown(['drill', '--speed', '10'], { state });
+  await second.waitFor(`Run ${begun?.id} goes on`);
+  await passGate(second);
+  await second.waitFor(/RUNNING|GATE WAITS/);
+  await second.pressUntil('q', 'Leave?');
+  await second.pressUntil('y', () => second.exit !== undefined);
+  expect(second.raw).toContain('the same command goes on with this drill');
+  const third = sitDown(['drill', '--speed', '10'], { state });
+  await third.waitFor(`Run ${begun?.id} goes on`);
+  await third.pressUntil('q', 'Leave?');
+  await third.pressUntil('y', () => third.exit !== undefined);
+  const fourth = sitDown(['drill', '--speed', '10', '--new'], { state });
+  await fourth.waitFor('Full restore');
+  expect(fourth.sees(/goes on:/)).toBe(false);
+  await fourth.pressUntil('q', 'Leave?');
+  await fourth.pressUntil('y', () => fourth.exit !== undefined);
+  // Nothing was begun in it: it goes with its console, as the one before went when it began.
+  const standing = JSON.parse(readFileSync(join(state, 'blackstart/practice.json'), 'utf8')) as { directory: string }[];
+  expect(standing.filter(({ directory }) => existsSync(directory))).toEqual([]);
+  expect(listRuns(join(state, 'blackstart')).map((run) => run.id)).toEqual([begun?.id]);
+}, 300_000);
 
 describe('a signal', () => {
   test.each([

@@ -14,6 +14,7 @@ import { err, json, out } from '../output.js';
 import { stateDir } from '../places.js';
 import { type Practice, type PracticeOptions, startPractice } from '../practice.js';
 import { Session } from '../session.js';
+import { leftInTheMiddle, noteStanding, standingFor } from '../standing.js';
 import { surpriseOf, toldAtTheEnd } from '../surprise.js';
 import { scenarios } from '../views.js';
 import { openConsole } from './console.js';
@@ -28,6 +29,8 @@ export interface DrillOptions {
   readonly speed: number;
   readonly auto: boolean;
   readonly surprise: boolean;
+  /** Not the one that was left in the middle, but a new one. */
+  readonly new: boolean;
   readonly plain: boolean;
   readonly json: boolean;
   /** A real backup the practice cluster is loaded with a copy of. */
@@ -47,7 +50,11 @@ const USUAL: Readonly<Record<string, readonly string[]>> = {
 };
 
 export async function drillCommand(given: DrillOptions): Promise<number> {
-  const seed = given.seed ?? (given.surprise ? Date.now() % 1_000_000 : 1);
+  const asked = askedFor(given);
+  const left = asked === undefined ? undefined : await standingFor(stateDir(), asked);
+  if (given.new) left?.practice.stop();
+  const standing = given.new ? undefined : left;
+  const seed = standing?.entry.seed ?? given.seed ?? (given.surprise ? Date.now() % 1_000_000 : 1);
   const options = { ...given, seed, fault: given.surprise ? surpriseOf(seed) : given.fault };
   if (options.fault.includes('list')) {
     for (const fault of FAULTS) out(`${fault.name.padEnd(20)} ${fault.description}`);
@@ -63,11 +70,14 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
   const faults = options.fault.length > 0 ? options.fault : (USUAL[options.scenario] ?? []);
   const rehearsal = options.scenario === restoreElsewhere.id;
   const start = { faults, seed: options.seed, speed: options.speed, rehearsal };
-  const { practice, notes } =
-    options.from === undefined
-      ? { practice: await startPractice(start), notes: undefined }
-      : await startOnCopy(options.from, options, start);
+  const { practice, notes }: Started =
+    standing === undefined ? await started(options, start) : { practice: standing.practice };
   if (practice === undefined) return EXIT.interrupted;
+  if (asked !== undefined) {
+    const { pid, directory, inventory } = practice;
+    noteStanding(stateDir(), { pid, directory, inventory, asked, seed });
+  }
+  let stays = false;
   try {
     const inventory = await loadInventory({ file: practice.inventory });
     const played = {
@@ -78,6 +88,11 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
       ...(options.from === undefined ? {} : { from: basename(options.from) }),
     };
     const tell = (recordFile: string): void => {
+      stays = asked !== undefined && leftInTheMiddle(stateDir(), inventory) !== undefined;
+      if (stays)
+        return out(
+          'The practice cluster stays for ten minutes: the same command goes on with this drill, and with --new begins another.',
+        );
       for (const line of endOfDrill(recordFile, stateDir(), played)) (options.json ? err : out)(line);
       if (options.surprise) out(`Seed ${seed}: ${toldAtTheEnd(options.fault)}.`);
     };
@@ -85,7 +100,8 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
     const kept = notes === undefined ? {} : { notes };
     if (!options.auto) {
       if (notes !== undefined && !options.plain) await enterPressed('Enter opens the console.');
-      return await openConsole({ inventory, observe: false, plain: options.plain, fresh: true, closed: tell, ...kept });
+      const fresh = standing === undefined;
+      return await openConsole({ inventory, observe: false, plain: options.plain, fresh, closed: tell, ...kept });
     }
     const session = new Session({
       inventory,
@@ -101,8 +117,21 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
     tell(wholeAt);
     return code;
   } finally {
-    practice.stop();
+    if (!stays) practice.stop();
   }
+}
+
+/** What names a drill a person can go on with after its console was killed; undefined for others. A copy of a real backup is not left to stand. */
+function askedFor({ scenario, fault, seed, speed, auto, surprise, from }: DrillOptions): string | undefined {
+  return auto || from !== undefined || fault.includes('list')
+    ? undefined
+    : JSON.stringify({ scenario, fault, seed: seed ?? null, speed, surprise });
+}
+
+async function started(options: DrillOptions, start: PracticeOptions): Promise<Started> {
+  return options.from === undefined
+    ? { practice: await startPractice(start) }
+    : startOnCopy(options.from, options, start);
 }
 
 interface Started {
