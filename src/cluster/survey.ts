@@ -33,7 +33,7 @@ import { type K3sPaths, k3sPaths } from '../k3s/paths.js';
 import { looksLikeCrashLoop, parseUnit, type UnitState } from '../k3s/systemd.js';
 import type { Host } from '../remote/host.js';
 import { tokenHash } from '../snapshot/token.js';
-import { type AskHost, asker } from './ask-host.js';
+import { type AskHost, asker, type Said } from './ask-host.js';
 import { readServiceConfig } from './service-config.js';
 
 /**
@@ -99,12 +99,11 @@ async function survey(about: ClusterHost, ask: AskHost, known: Known, peers: rea
     ask(listSockets()),
     ask(listProcesses()),
   ]);
-  // No answer is not the answer that there is none: a server that is slow must not look like one without K3s.
-  if (unitSaid.code === null) throw slowHost(about.name);
+  answered(about.name, [unitSaid, 'what systemd knows of K3s']);
   const unit = parseUnit(unitSaid.stdout);
   const service = unit.load === 'loaded' ? await serviceOf(ask, about, paths, unit, known?.service) : undefined;
   const real = service?.dataDir === undefined ? paths : k3sPaths(service.dataDir, about.service);
-  const server = about.role === 'server' ? await serverOf(ask, real, service, known, peers) : {};
+  const server = about.role === 'server' ? await serverOf(ask, about.name, real, service, known, peers) : {};
   return {
     reachable: true,
     ...identity,
@@ -126,10 +125,19 @@ async function survey(about: ClusterHost, ask: AskHost, known: Known, peers: rea
   };
 }
 
-const slowHost = (name: string): ProblemError =>
+/**
+ * No answer is not the answer that there is none: a server that is slow must not look like one without K3s, and one whose disk hangs not like one
+ * whose data is gone.
+ */
+function answered(name: string, ...asked: readonly (readonly [Said, string])[]): void {
+  const silent = asked.find(([said]) => said.code === null);
+  if (silent !== undefined) throw tooSlow(name, silent[1]);
+}
+
+const tooSlow = (name: string, what: string): ProblemError =>
   new ProblemError({
     id: 'host-timeout',
-    what: `${name} is reached, but too slow to answer what systemd knows of K3s.`,
+    what: `${name} is reached, but too slow to answer ${what}.`,
     where: name,
     next: 'Look at its load and its disk; it is asked again by itself.',
   });
@@ -205,11 +213,12 @@ async function serviceOf(
   known: ServiceFacts | undefined,
 ): Promise<ServiceFacts> {
   if (known !== undefined) return { ...known, unit: unitFacts(unit) };
-  const [program, { config, files }] = await Promise.all([
+  const [program, { config, files, silent }] = await Promise.all([
     ask([unit.execStart[0] ?? '/usr/local/bin/k3s', '--version'], { root: false }),
     readServiceConfig(ask, about.service, paths, unit.execStart),
   ]);
-  const token = await tokenOf(ask, config, paths);
+  if (silent[0] !== undefined) throw tooSlow(about.name, `what ${silent[0]} says`);
+  const token = await tokenOf(ask, about.name, config, paths);
   const optional = {
     ...(config.nodeName === undefined ? {} : { nodeName: config.nodeName.value }),
     ...(config.nodeIp === undefined ? {} : { nodeIp: config.nodeIp.value.split(',')[0] ?? '' }),
@@ -234,12 +243,14 @@ async function serviceOf(
 /** The token the service would start with, as its hash; the token itself is forgotten here. */
 async function tokenOf(
   ask: AskHost,
+  name: string,
   config: K3sConfig,
   paths: K3sPaths,
 ): Promise<{ tokenHash?: string; tokenFrom?: string }> {
   if (config.token !== undefined) return hashed(config.token.secret, config.token.file ?? `its ${config.token.from}`);
   const file = config.tokenFile?.value ?? paths.token;
   const said = await ask(readFile(file));
+  answered(name, [said, `what ${file} says`]);
   return said.code === 0 ? hashed(new Secret(said.stdout.trim()), file) : {};
 }
 
@@ -252,13 +263,14 @@ function hashed(token: Secret, from: string): { tokenHash?: string; tokenFrom?: 
 
 async function serverOf(
   ask: AskHost,
+  name: string,
   paths: K3sPaths,
   service: ServiceFacts | undefined,
   known: Known,
   peers: readonly Peer[],
 ): Promise<Partial<HostFacts>> {
   const [data, ca, health, memberList, ready] = await Promise.all([
-    dataOf(ask, paths, service),
+    dataOf(ask, name, paths, service),
     known?.caHash ?? ask(sha256(paths.serverCa)).then((said) => /^([0-9a-f]{64})/.exec(said.stdout)?.[1]),
     ask(etcdHealth()),
     ask(members()),
@@ -347,7 +359,12 @@ async function numbersOf(ask: AskHost, known: Known): Promise<{ revision?: numbe
   return numbers === undefined ? {} : { revision: numbers.revision, index: numbers.index };
 }
 
-async function dataOf(ask: AskHost, paths: K3sPaths, service: ServiceFacts | undefined): Promise<DataFacts> {
+async function dataOf(
+  ask: AskHost,
+  name: string,
+  paths: K3sPaths,
+  service: ServiceFacts | undefined,
+): Promise<DataFacts> {
   const [listing, wal, db, used, tombstone, mount] = await Promise.all([
     ask(listDirectory(paths.db)),
     ask(['stat', '-c', '%F', `${paths.etcd}/member/wal`]),
@@ -356,6 +373,13 @@ async function dataOf(ask: AskHost, paths: K3sPaths, service: ServiceFacts | und
     ask(statFile(paths.tombstone)),
     ask(mountPointOf(paths.etcd)),
   ]);
+  answered(
+    name,
+    [listing, `what lies in ${paths.db}`],
+    [wal, 'whether it has etcd data'],
+    [db, 'what its database is'],
+    [tombstone, 'whether its etcd was removed'],
+  );
   const entries = parseEntries(listing.stdout);
   const [size, , , modified] = db.stdout.trim().split(' ');
   const etcdBytes = Number(/^(\d+)/.exec(used.stdout)?.[1] ?? Number.NaN);

@@ -11,6 +11,8 @@ const LAST_RAISE_MS = 60_000;
 const NEXT_RAISE_MS = 1_000;
 /** So long a command waits for probes to end by themselves; a probe may hang for its whole time limit. Milliseconds. */
 const PATIENCE_MS = 500;
+/** So long it is waited for given up sessions where there are no others, before the connection is made anew, milliseconds. */
+const STUCK_MS = 3_000;
 
 /** One session that was asked for. */
 interface Asked {
@@ -27,6 +29,8 @@ interface Waiting extends Asked {
 export interface Session {
   /** The server has opened it. */
   opened(): void;
+  /** Nobody waits for its end any more; the server counts it until the process has ended, which it may never do (a disk that hangs). */
+  abandon(): void;
   /** It is over, or was refused; more than once is once. */
   release(): void;
 }
@@ -50,13 +54,18 @@ export class Lanes {
   #proven = 0;
   #raiseAt = 0;
   #raiseAfter = FIRST_RAISE_MS;
+  readonly #abandoned = new Set<Session>();
   /** Set while a timer waits for the next session to try. */
   #timer: AbortController | undefined;
 
-  /** @param most sessions in use at once */
+  /**
+   * @param most sessions in use at once
+   * @param stuck told where somebody waits and nothing that is in use will end by itself
+   */
   constructor(
     private readonly clock: Clock,
     private readonly most = SESSIONS,
+    private readonly stuck: () => void = () => undefined,
   ) {
     this.#limit = most;
   }
@@ -101,7 +110,19 @@ export class Lanes {
       this.#advance();
       this.#makeRoom();
       if (lane === 'runner' && this.#queue.includes(waiting)) void this.#insist(waiting);
+      void this.#unstick();
     });
+  }
+
+  async #unstick(): Promise<void> {
+    if (!this.#isStuck()) return;
+    await this.clock.sleep(STUCK_MS);
+    if (this.#isStuck()) this.stuck();
+  }
+
+  #isStuck(): boolean {
+    const { size } = this.#abandoned;
+    return this.#queue.length > 0 && size > 0 && this.#used === size + this.#lasting.size;
   }
 
   /** Beside a journal and a probe that hangs there is no third session on many hosts: the journal makes way, and goes on behind its cursor. */
@@ -164,15 +185,23 @@ export class Lanes {
     let given = false;
     const session: Session = {
       opened: () => void (given || this.#open.set(session, this.#openedSoFar++)),
+      abandon: () => {
+        if (given) return;
+        this.#abandoned.add(session);
+        if (yields !== undefined) this.#lasting.delete(yields);
+        void this.#unstick();
+      },
       release: () => {
         if (given) return;
         given = true;
         this.#used--;
         if (lane === 'watch') this.#watching--;
         if (yields !== undefined) this.#lasting.delete(yields);
+        this.#abandoned.delete(session);
         this.#prove(session);
         this.#raise();
         this.#advance();
+        void this.#unstick();
       },
     };
     return session;

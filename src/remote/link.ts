@@ -66,7 +66,8 @@ export async function makeLink(
     const noisy = text.slice(0, at) !== '';
     return {
       client,
-      lanes: new Lanes(clock),
+      // What hangs there holds its session for good; another connection has its own.
+      lanes: new Lanes(clock, undefined, () => client.end()),
       closed: gone.signal,
       latencyMs,
       ...(noisy ? { marker } : {}),

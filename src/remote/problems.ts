@@ -94,6 +94,14 @@ export function commandTimeout(host: string, command: string, ms: number): Probl
   });
 }
 
+/** Asked before in vain, and not again so soon. */
+export function stillHangs(host: string, command: string): ProblemError {
+  return make('command-timeout', host, `${host} did not finish this before, and it may hang there still: ${command}`, {
+    left: 'Nothing was sent: it would hang beside the first.',
+    next: 'Look at the host, its disk above all; it is asked again in a minute.',
+  });
+}
+
 export function cancelled(host: string, command: string, sent: boolean): ProblemError {
   return make('cancelled', host, `Cancelled on ${host}: ${command}`, {
     left: sent ? DOUBT : NOTHING,

@@ -14,7 +14,16 @@ import type { Keeper } from './keeper.js';
 import type { Session } from './lanes.js';
 import { type Link, rejectOn } from './link.js';
 import { AfterMarker } from './output.js';
-import { cancelled, commandTimeout, connectionLost, madeWay, timedOut, unreachable, unsupported } from './problems.js';
+import {
+  cancelled,
+  commandTimeout,
+  connectionLost,
+  madeWay,
+  stillHangs,
+  timedOut,
+  unreachable,
+  unsupported,
+} from './problems.js';
 import { quoteArgv } from './quote.js';
 
 /** One command as it goes over the wire. */
@@ -33,6 +42,8 @@ export interface WireCommand {
 
 /** sshd looks at what was closed after it has read what comes with it: without a pause an ended session and the next count twice. Milliseconds. */
 const SETTLE_MS = 20;
+/** A question that was given up is not asked again for so long, milliseconds: what it hangs on would hang once more, beside the first. */
+const HANGS_MS = 60_000;
 /** A host that refuses a session while none or one is in use, or no more than it has had open, is asked again after these pauses, milliseconds. */
 const REFUSED_MS = [50, 100, 200, 400];
 const LAST_REFUSED_MS = 400;
@@ -42,6 +53,9 @@ const LAST_REFUSED_MS = 400;
  * says whether the command may have run.
  */
 export class CommandRunner {
+  /** Questions that were given up and have not ended, and when. */
+  readonly #hanging = new Map<string, number>();
+
   constructor(
     readonly host: string,
     readonly keeper: Keeper,
@@ -51,6 +65,9 @@ export class CommandRunner {
   async run(command: WireCommand): Promise<Ended> {
     const shown = showArgv(command.argv);
     const text = quoteArgv(['env', 'LC_ALL=C', ...command.argv]);
+    const question = command.lane === 'watch' && command.lasting !== true;
+    if (question && this.clock.mono() - (this.#hanging.get(text) ?? Number.NEGATIVE_INFINITY) < HANGS_MS)
+      throw stillHangs(this.host, shown);
     const limit = new AbortController();
     const over = new AbortController();
     const { timeoutMs } = command;
@@ -72,6 +89,7 @@ export class CommandRunner {
       if (yielding.signal.aborted) throw madeWay(this.host, shown);
       if (!progress.sent)
         throw timedOut(this.host, this.keeper.reached ?? `no connection or free session for: ${shown}`);
+      if (question) this.#hanging.set(text, this.clock.mono());
       throw commandTimeout(this.host, shown, timeoutMs ?? 0);
     } finally {
       over.abort();
@@ -139,7 +157,11 @@ export class CommandRunner {
     // The session is given back when the channel is really closed, however the caller fared.
     starting.then(({ ended }) => {
       session.opened();
-      return ended.then(() => this.clock.sleep(SETTLE_MS)).then(session.release);
+      return ended.then((exit) => {
+        // A channel that closed without one says nothing of the process.
+        if (exit !== undefined) this.#hanging.delete(text);
+        return this.clock.sleep(SETTLE_MS).then(session.release);
+      });
     }, session.release);
     try {
       running = await Promise.race([starting, rejectOn(stop)]);
@@ -155,6 +177,7 @@ export class CommandRunner {
           () => undefined,
         );
       else running.kill();
+      session.abandon();
       if (
         stop.aborted ||
         error instanceof ProblemError ||

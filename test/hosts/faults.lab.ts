@@ -142,6 +142,24 @@ describe('sshd killed in the middle', () => {
   });
 });
 
+describe('a disk that hangs', () => {
+  it('does not cost a host with two sessions all of them: what hangs there is left behind with its connection', async () => {
+    const host = hostOf('node-3');
+    await back(host);
+    // As root, out of reach for the signal that sshd passes on: its session is taken until it ends.
+    const hangs = (seconds: string): Promise<string | undefined> =>
+      problemOf(host.exec({ argv: ['sleep', seconds], root: true, timeoutMs: 500, lane: 'watch' }));
+    expect(await Promise.all([hangs('300'), hangs('301')])).toEqual(['command-timeout', 'command-timeout']);
+    for (const lane of ['watch', 'runner'] as const)
+      expect((await host.exec({ argv: ['hostname'], root: true, timeoutMs: 30_000, lane })).stdout).toBe('node-3\n');
+    // Nothing more is laid beside what hangs.
+    expect(await hangs('300')).toBe('command-timeout');
+    const left = await both.lab.machine('node-3').inside(['pgrep', '-c', '-x', 'sleep']);
+    expect(Number(left.stdout)).toBeLessThanOrEqual(2);
+    await both.lab.machine('node-3').inside(['pkill', '-KILL', '-x', 'sleep']);
+  });
+});
+
 describe('a cut network', () => {
   it('is noticed by keepalives; what runs as a unit goes on, and its receipt is there after', async () => {
     const host = hostOf('node-3');

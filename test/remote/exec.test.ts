@@ -224,6 +224,24 @@ describe('lanes', () => {
     expect((await follow).id).toBe('cancelled');
   });
 
+  it('a question that hangs is not asked again beside itself; others are, and commands always', async () => {
+    const server = await startServer({ onCommand: (text) => text.includes('hangs') || undefined });
+    const { hosts } = open([entry('cp1', server.port)], [server]);
+    const host = hosts.get('cp1');
+    const ask = (lane: 'watch' | 'runner') => problemOf(host.exec({ argv: ['echo', 'hangs'], timeoutMs: 100, lane }));
+    const asked = (): number => server.commands.filter((command) => command.includes('hangs')).length;
+    expect((await ask('watch')).id).toBe('command-timeout');
+    expect(await ask('watch')).toMatchObject({
+      id: 'command-timeout',
+      what: expect.stringContaining('may hang there still'),
+    });
+    expect(asked()).toBe(1);
+    expect((await host.exec({ argv: ['echo', 'answers'] })).stdout).toBe('answers\n');
+    // What a step sends is the runner's to repeat or not.
+    await ask('runner');
+    expect(asked()).toBe(2);
+  });
+
   it('a server that allows none is named', async () => {
     const server = await startServer({ maxSessions: 0 });
     const { hosts } = open([entry('cp1', server.port)], [server]);

@@ -204,6 +204,31 @@ describe('lanes', () => {
     expect(asked).toBe(1);
   });
 
+  it('sessions that were given up and do not end: another connection is wanted, but only where nothing else will end', async () => {
+    const clock = new VirtualClock();
+    let stuck = 0;
+    const lanes = new Lanes(clock, 3, () => {
+      stuck++;
+    });
+    await lanes.acquire('watch', never, () => undefined);
+    const [first] = [await lanes.acquire('watch', never)];
+    const command = await lanes.acquire('runner', never);
+    first.abandon();
+    void lanes.acquire('watch', never);
+    await clock.advance(60_000);
+    // The command is under way: it is not cut off.
+    expect(stuck).toBe(0);
+    command.abandon();
+    await clock.advance(2_999);
+    expect(stuck).toBe(0);
+    await clock.advance(1);
+    expect(stuck).toBe(1);
+    // One that ends in time is nobody's trouble.
+    first.release();
+    await clock.advance(60_000);
+    expect(stuck).toBe(1);
+  });
+
   it('with one session left both kinds still get their turn', async () => {
     const lanes = new Lanes(new VirtualClock());
     lanes.lower(1);
