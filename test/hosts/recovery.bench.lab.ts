@@ -1,13 +1,13 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { loadInventory } from '../../src/inventory/load.js';
 import { readRun } from '../../src/record/runs.js';
-import { openHosts } from '../../src/remote/hosts.js';
+import { quoteArgv } from '../../src/remote/quote.js';
 import { LabBucket } from './lab/bucket.js';
 import { LabCluster } from './lab/cluster.js';
 import { drive } from './lab/drive.js';
 import { writeInventory } from './lab/inventory.js';
 import { Lab } from './lab/lab.js';
+import { HOSTS } from './lab/plan.js';
 import { must, until } from './lab/sh.js';
 
 /**
@@ -36,22 +36,23 @@ const PREFIX = '/registry/configmaps/lab/';
 const PATH = 'PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
 const K3S = ['env', PATH, 'k3s'];
 
-/** What is asked and done on a host, as root, over the same SSH as the console's. */
-type Shell = (host: string, ...argv: string[]) => Promise<string>;
+/** What is asked and done on a host, as root: as a shell script does it, with `ssh` for each command (the recorded runs were, R50). */
+type Shell = (host: string, argv: readonly string[], input?: Uint8Array) => Promise<string>;
 
-const RESET_MS = 180_000;
-
-/** The recorded runs were typed over SSH, too (R50); here over connections that are kept, which costs less than one for each command. */
-async function overSsh(inventory: string): Promise<{ shell: Shell; close(): Promise<void> }> {
-  const hosts = openHosts(await loadInventory({ file: inventory }));
-  const shell: Shell = async (host, ...argv) => {
-    const { code, stdout, stderr } = await hosts
-      .get(host)
-      .exec({ argv, root: true, lane: 'runner', timeoutMs: RESET_MS });
-    if (code !== 0) throw new Error(`${host}: ${argv.join(' ')} ended with ${code}: ${stderr}`);
-    return stdout;
+function overSsh(): Shell {
+  const file = `${lab.home}/ssh_config`;
+  const entries = HOSTS.map(
+    ({ name, ip, sshPort, user, jump }) =>
+      `Host ${name}\n  HostName ${ip}\n  Port ${sshPort}\n  User ${user}\n${jump === undefined ? '' : `  ProxyJump ${jump}\n`}`,
+  );
+  const all = `Host *\n  IdentityFile ${lab.home}/id_ed25519\n  UserKnownHostsFile ${lab.home}/known_hosts\n  BatchMode yes\n`;
+  writeFileSync(file, [...entries, all].join(''));
+  return async (name, argv, input) => {
+    const { sudo } = lab.machine(name).host;
+    const asRoot = sudo === 'none' ? [] : sudo === 'password' ? ['sudo', '-S', '-p', '', '--'] : ['sudo', '-n', '--'];
+    const given = sudo === 'password' ? `${lab.secrets.sudoPassword}\n` : (input ?? '');
+    return must(['ssh', '-F', file, name, quoteArgv([...asRoot, ...argv])], { input: given });
   };
-  return { shell, close: () => hosts.closeAll() };
 }
 
 /** Steps 1 to 7 of the paper, but for its test pod, one after the other: no person, no proof, and no longer a wait than it must. */
@@ -62,14 +63,14 @@ async function byPaper(key: string, shell: Shell): Promise<void> {
   const [primary, ...others] = cluster.servers.map((server) => server.host);
   if (primary === undefined) throw new Error('no server');
   const ready = async (name: string): Promise<boolean> => {
-    const nodes = await shell(primary.name, ...K3S, 'kubectl', 'get', 'nodes', '--no-headers').catch(() => '');
+    const nodes = await shell(primary.name, [...K3S, 'kubectl', 'get', 'nodes', '--no-headers']).catch(() => '');
     return nodes.split('\n').some((line) => new RegExp(`^${name}\\s+Ready\\b`).test(line));
   };
   await Promise.all(
     [primary, ...others].map(async ({ name, dataDir }) => {
-      await shell(name, 'systemctl', 'stop', 'k3s');
-      await shell(name, 'systemctl', 'disable', '--quiet', 'k3s');
-      await shell(name, 'rm', '-rf', `${dataDir}/server/db/etcd`);
+      await shell(name, ['systemctl', 'stop', 'k3s']);
+      await shell(name, ['systemctl', 'disable', '--quiet', 'k3s']);
+      await shell(name, ['rm', '-rf', `${dataDir}/server/db/etcd`]);
     }),
   );
   said('stopped everywhere');
@@ -84,35 +85,33 @@ async function byPaper(key: string, shell: Shell): Promise<void> {
     ),
   );
   const snapshots = `${primary.dataDir}/server/db/snapshots`;
-  copyFileSync(plain, `${lab.machine(primary.name).root}${snapshots}/restored-snapshot.db`);
+  await shell(primary.name, ['dd', `of=${snapshots}/restored-snapshot.db`, 'status=none'], readFileSync(plain));
   said('fetched and decrypted');
   const reset = ['--cluster-reset', `--cluster-reset-restore-path=${snapshots}/restored-snapshot.db`];
-  await shell(primary.name, 'env', PATH, `K3S_NODE_NAME=${primary.name}`, 'k3s', 'server', ...reset);
+  await shell(primary.name, ['env', PATH, `K3S_NODE_NAME=${primary.name}`, 'k3s', 'server', ...reset]);
   said('reset');
   for (const { name, dataDir } of [primary, ...others]) {
     // The paper empties the others' databases a second time.
-    if (name !== primary.name) await shell(name, 'rm', '-rf', `${dataDir}/server/db/etcd`);
-    await shell(name, 'systemctl', 'start', 'k3s');
-    await shell(name, 'systemctl', 'enable', '--quiet', 'k3s');
+    if (name !== primary.name) await shell(name, ['rm', '-rf', `${dataDir}/server/db/etcd`]);
+    await shell(name, ['systemctl', 'start', 'k3s']);
+    await shell(name, ['systemctl', 'enable', '--quiet', 'k3s']);
     await until(`${name} Ready`, () => ready(name), { withinMs: 240_000 });
     said(`${name} Ready`);
   }
   for (const { host } of lab.machines.values()) {
     if (host.role === 'server') continue;
-    await shell(host.name, 'systemctl', 'restart', 'k3s-agent');
+    await shell(host.name, ['systemctl', 'restart', 'k3s-agent']);
     await until(`${host.name} Ready`, () => ready(host.name), { withinMs: 240_000 });
   }
   said('workers Ready');
   for (const what of ['nodes', 'pods', 'pv,pvc', 'svc', 'ingress'])
-    await shell(primary.name, ...K3S, 'kubectl', 'get', what, '--all-namespaces');
+    await shell(primary.name, [...K3S, 'kubectl', 'get', what, '--all-namespaces']);
 }
 
-async function byThePaper(key: string, backup: Map<string, string>, inventory: string): Promise<number> {
+async function byThePaper(key: string, backup: Map<string, string>): Promise<number> {
   await cluster.put(`${PREFIX}lost`, 'written after the backup');
-  const { shell, close } = await overSsh(inventory);
-  // Whoever types the paper is logged in on every host: what is done "everywhere" is done there in one moment.
-  await Promise.all(cluster.servers.map((server) => shell(server.host.name, 'true')));
-  const took = await timed(() => byPaper(key, shell)).finally(close);
+  const shell = overSsh();
+  const took = await timed(() => byPaper(key, shell));
   for (const server of cluster.servers) expect(await cluster.read(PREFIX, server.host.name)).toEqual(backup);
   return took;
 }
@@ -162,7 +161,7 @@ it('the console against the paper', { timeout: 1_800_000 }, async () => {
   const backup = await cluster.read(PREFIX);
 
   const inventory = writeInventory(lab, { backups: bucket.lines });
-  const paper = await byThePaper(key, backup, inventory);
+  const paper = await byThePaper(key, backup);
 
   await cluster.put(`${PREFIX}lost`, 'written after the backup');
   const begun = Date.now();

@@ -8,7 +8,7 @@ export interface Ran {
 }
 
 export interface RunOptions {
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   readonly cwd?: string;
   /** Instead of this process's own environment. */
   readonly env?: NodeJS.ProcessEnv;
