@@ -120,7 +120,7 @@ export function k3sTerminate(ports: K3sPorts, state: K3sState): void {
   log(ports, state, 'info', 'Shutdown request received');
   if (state.etcdUp) log(ports, state, 'info', 'Stopping etcd server...');
   const { wal } = state;
-  state.handsOver = state.led && wal !== undefined && ports.etcd.leads(wal) && ports.etcd.heirs(wal) > 0;
+  state.handsOver = state.led && wal !== undefined && ports.etcd.leads(wal) && ports.etcd.heirs(wal).running > 0;
   state.api = 'down';
   state.phase = 'stopping';
   ports.after(state.options.command === 'agent' ? 100 : 400, { kind: 'phase', phase: 'stopped' });
@@ -131,7 +131,7 @@ const WAITS_FOR_HEIRS_MS = 10_000;
 
 /** Where all servers stop at once, the one that leads waits for a quorum that is leaving, too; of several that stop one by one none does (R55). */
 function stopped(ports: K3sPorts, state: K3sState): void {
-  const waits = state.handsOver === true && state.wal !== undefined && ports.etcd.heirs(state.wal) === 0;
+  const waits = state.handsOver === true && state.wal !== undefined && ports.etcd.heirs(state.wal).staying === 0;
   state.handsOver = false;
   if (waits) ports.after(WAITS_FOR_HEIRS_MS, { kind: 'phase', phase: 'stopped' });
   else ports.exit(0);

@@ -95,8 +95,8 @@ export interface EtcdPort {
   supervisor(ip: string): Supervisor | undefined;
   /** Whether this process's member leads its history. */
   leads(wal: WalRecord): boolean;
-  /** Live voters besides this process's own whose K3s is not about to stop. */
-  heirs(wal: WalRecord): number;
+  /** Voters besides this process's own that run, and how many of them are not about to stop. */
+  heirs(wal: WalRecord): { readonly running: number; readonly staying: number };
   /** Histories that have a leader right now. */
   leading(): Lineage[];
 }

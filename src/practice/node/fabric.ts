@@ -216,8 +216,9 @@ export class Fabric implements EtcdPort {
     return this.#liveVoters(wal)[0]?.wal?.member === wal.member;
   }
 
-  heirs(wal: WalRecord): number {
-    return this.#liveVoters(wal).filter((k3s) => k3s.wal?.member !== wal.member && k3s.phase !== 'stopping').length;
+  heirs(wal: WalRecord): { running: number; staying: number } {
+    const others = this.#liveVoters(wal).filter((k3s) => k3s.wal?.member !== wal.member);
+    return { running: others.length, staying: others.filter((k3s) => k3s.phase !== 'stopping').length };
   }
 
   #liveVoters({ lineage }: WalRecord): K3sState[] {

@@ -152,10 +152,10 @@ export class RealEtcd implements EtcdPort {
     this.#leads = this.history !== undefined && (await this.gateway().leader()) === this.history.own()?.id;
   }
 
-  heirs(): number {
+  heirs(): { running: number; staying: number } {
     const others = this.history?.members.filter((member) => member.ip !== this.ip && !member.learner) ?? [];
-    return others.filter(({ ip }) => curl(`https://${ip}:6443/stand-in/supervisor`).includes('"stopping":false'))
-      .length;
+    const said = others.map(({ ip }) => curl(`https://${ip}:6443/stand-in/phase`)).filter((phase) => phase !== '');
+    return { running: said.length, staying: said.filter((phase) => phase !== 'stopping').length };
   }
 
   /** A member that clashes with another cluster's is refused by etcd itself. */

@@ -44,6 +44,7 @@ export class Supervisors {
     const path = incoming.url ?? '/';
     const { history } = etcd;
     if (path === '/ping') return give(200, 'pong');
+    if (path === '/stand-in/phase') return give(200, state.phase);
     if (path === '/cacerts')
       return give(200, readFileSync(`${state.options.dataDir}/server/tls/server-ca.crt`, 'utf8'));
     if (path === '/db/info') {
@@ -59,7 +60,6 @@ export class Supervisors {
         200,
         JSON.stringify({
           supervisor: { node: name, lineage: history.id, member: own, leading },
-          stopping: state.phase === 'stopping',
           history: { ...history.shared(), serverCa: this.standIn.files.text(at.ca(state)) },
         }),
       );
