@@ -108,6 +108,8 @@ function sshCell(live: LiveHost | undefined): Segment {
 const SSH_WORDS: Readonly<Record<string, string>> = {
   'host-unreachable': 'no route',
   'host-timeout': 'no answer',
+  'host-slow': 'too slow',
+  'disk-error': 'DISK ERROR',
   'login-refused': 'login refused',
   'host-key-unknown': 'key unknown',
   'host-key-changed': 'KEY CHANGED',

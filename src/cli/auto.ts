@@ -1,6 +1,7 @@
 import { itemStatuses, preRestore } from '../../scenarios/pre-restore.js';
 import { EXIT, type ExitCode } from '../base/problem.js';
 import { namesOf } from '../incident/cluster.js';
+import { knownToBeOn } from '../incident/facts.js';
 import type { Intents } from '../incident/intents.js';
 import { findStep, isOver, planOf } from '../incident/plan.js';
 import { type Cell, cellSpan } from '../incident/state.js';
@@ -62,6 +63,8 @@ const tookMs = (cell: Cell): number => cellSpan(cell, cell.endedAt ?? 0) ?? 0;
 
 /** How often a step that failed is tried again before the drill is given up. */
 const RETRIES = 1;
+/** A question that hung is asked again after a minute. */
+const SLOW_MS = 75_000;
 
 class AutoOperator {
   readonly #options: AutoOptions;
@@ -84,7 +87,7 @@ class AutoOperator {
         'every host to be looked at',
       );
       await this.#until(() => session.store.getState().backups.state !== 'loading', 'the catalogue');
-      this.#attestSilent();
+      await this.#attestSilent();
       const refused = intents.chooseScenario(scenario);
       if (refused !== undefined) return refused;
       const unproven = await this.#proven();
@@ -188,12 +191,19 @@ class AutoOperator {
     return intents.answer(step, host, why === 'doubt' ? 'look-again' : 'retry');
   }
 
-  /** Hosts that do not answer are attested to be off: in a drill that is known. */
-  #attestSilent(): void {
-    const { session, intents } = this.#options;
-    for (const name of [...namesOf(session.cluster, 'server'), ...namesOf(session.cluster, 'agent')]) {
+  /** Hosts that do not answer are attested to be off: in a drill that is known. One that is only slow is waited for, and left out in the end. */
+  async #attestSilent(): Promise<void> {
+    const { session, intents, signal } = this.#options;
+    const names = [...namesOf(session.cluster, 'server'), ...namesOf(session.cluster, 'agent')];
+    const slow = (name: string): boolean => knownToBeOn(session.runner.state.facts[name]) !== undefined;
+    for (const until = Date.now() + SLOW_MS; names.some(slow) && Date.now() < until; ) {
+      signal.throwIfAborted();
+      await pause(50);
+    }
+    for (const name of names) {
       if (session.runner.state.facts[name]?.reachable === true) continue;
-      intents.attest(name, 'practice: this host is dead on purpose', 'off');
+      if (slow(name)) intents.attest(name, 'practice: it is too slow to be looked at', 'left-out');
+      else intents.attest(name, 'practice: this host is dead on purpose', 'off');
       this.#attested.add(name);
     }
   }

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { inertLine } from '../base/inert.js';
 import { ProblemError, toProblem } from '../base/problem.js';
 import { Secret } from '../base/secret.js';
 import type { Cluster, ClusterHost } from '../incident/cluster.js';
@@ -132,11 +133,24 @@ async function survey(about: ClusterHost, ask: AskHost, known: Known, peers: rea
 function answered(name: string, ...asked: readonly (readonly [Said, string])[]): void {
   const silent = asked.find(([said]) => said.code === null);
   if (silent !== undefined) throw tooSlow(name, silent[1]);
+  const broken = asked.find(([said]) => said.code !== 0 && DISK_ERROR.test(said.stderr));
+  if (broken !== undefined) throw diskError(name, broken[0].stderr);
 }
+
+/** EIO, EUCLEAN, ESTALE in the words of coreutils: nobody knows what lies there. That a file is not there is said otherwise. */
+const DISK_ERROR = /Input\/output error|Structure needs cleaning|Stale file handle/;
+
+const diskError = (name: string, stderr: string): ProblemError =>
+  new ProblemError({
+    id: 'disk-error',
+    what: `${name} is reached, but its data cannot be read: ${inertLine(stderr.trim(), 200)}.`,
+    where: name,
+    next: 'Look at its disk (dmesg, smartctl); without it this server cannot be restored on, nor keep what it has. Leave it out, or replace it.',
+  });
 
 const tooSlow = (name: string, what: string): ProblemError =>
   new ProblemError({
-    id: 'host-timeout',
+    id: 'host-slow',
     what: `${name} is reached, but too slow to answer ${what}.`,
     where: name,
     next: 'Look at its load and its disk; it is asked again by itself.',

@@ -116,3 +116,12 @@ export interface HostFacts {
 }
 
 export const unseen: HostFacts = { reachable: false };
+
+/** Problems of a host that was reached over SSH: it could not tell what was asked, but a machine that is off does not take a login. */
+const ON_ALL_THE_SAME: readonly string[] = ['host-slow', 'disk-error', 'sudo-denied'];
+
+/** Why a host that tells nothing is known to be on; undefined where it is not. */
+export function knownToBeOn(facts: HostFacts | undefined): string | undefined {
+  const problem = facts?.reachable === false ? facts.problem : undefined;
+  return problem !== undefined && ON_ALL_THE_SAME.includes(problem.id) ? problem.what : undefined;
+}

@@ -1,7 +1,7 @@
 import type { Holder, Without } from '../incident/acting.js';
 import type { Attention, GateView, Progress } from '../incident/attention.js';
 import type { IncidentEvent, Payload, Trouble } from '../incident/event.js';
-import type { HostFacts } from '../incident/facts.js';
+import { type HostFacts, knownToBeOn } from '../incident/facts.js';
 import { fold } from '../incident/fold.js';
 import { cellKey, contextOf, type IncidentState, isSettled } from '../incident/state.js';
 import { type ChoiceKey, HERE, type Scenario, type Step } from '../incident/step.js';
@@ -242,6 +242,11 @@ export class Runner {
   attest(host: string, words: string, as: 'off' | 'left-out'): void {
     this.#mayAct();
     if (words.trim() === '') throw new Refused('Say in a few words how you know.');
+    const on = as === 'off' ? knownToBeOn(this.#state.facts[host]) : undefined;
+    if (on !== undefined)
+      throw new Refused(
+        `It takes logins, so it is on: ${on} Power it off first, or leave it out with a reason. A server that still runs makes a second cluster.`,
+      );
     this.#append({ type: 'attested', host, words, as });
     this.pump();
   }

@@ -20,13 +20,17 @@ const SERVER: ClusterHost = {
   service: 'k3s',
 };
 
-/** A look at a server of the practice cluster on which some commands never come back, as on a disk that hangs. */
-async function lookWhere(hangs: (argv: readonly string[]) => boolean) {
+/** A look at a server of the practice cluster on which some commands never come back, as on a disk that hangs, or fail. */
+async function lookWhere(
+  hangs: (argv: readonly string[]) => boolean,
+  fails: (argv: readonly string[]) => string | undefined = () => undefined,
+) {
   rig = await Rig.start({ faults: ['healthy'] });
   const real = new PracticeHost(() => rig.cluster.node('node-1'), rig.clock);
   const exec = async (request: ExecRequest) => {
     if (hangs(request.argv)) throw new ProblemError({ id: 'command-timeout', what: 'no end', next: 'wait' });
-    return real.exec(request);
+    const stderr = fails(request.argv);
+    return stderr === undefined ? real.exec(request) : { code: 1, stdout: '', stderr, truncated: false, ms: 1 };
   };
   const stop = rig.clock.runFree();
   const facts = await surveyHost(
@@ -53,10 +57,21 @@ describe('what a host does not answer', () => {
     expect(await lookWhere((argv) => hangs(argv.join(' ')))).toEqual({
       reachable: false,
       problem: {
-        id: 'host-timeout',
+        id: 'host-slow',
         what: `node-1 is reached, but too slow to answer ${what}.`,
         next: 'Look at its load and its disk; it is asked again by itself.',
       },
+    });
+  });
+
+  test('a disk with errors is not one without data', async () => {
+    const facts = await lookWhere(
+      () => false,
+      (argv) => (argv.join(' ').includes('/member/wal') ? "stat: cannot statx 'x': Input/output error" : undefined),
+    );
+    expect(facts).toMatchObject({
+      reachable: false,
+      problem: { id: 'disk-error', what: expect.stringContaining('its data cannot be read: stat: cannot statx') },
     });
   });
 

@@ -48,6 +48,34 @@ const refused = (act: () => void): string => {
 
 const steps = [fakeStep('one', { gate: 'first' }), fakeStep('two', { gate: 'second', skippable: 'it can wait' })];
 
+describe('a host that tells nothing', () => {
+  const silent = (id: string) => ({ reachable: false, problem: { id, what: 'It said nothing.', next: 'Look.' } });
+
+  test.each(['host-slow', 'disk-error', 'sudo-denied'])(
+    'but takes logins (%s) is not off, whoever says so; it may be left out',
+    (id) => {
+      const { runner } = setUp(fakeScenario(steps, ['a']));
+      runner.seen('a', silent(id));
+      expect(refused(() => runner.attest('a', 'the room is dark', 'off'))).toMatch(
+        /so it is on: It said nothing\. Power it off/,
+      );
+      expect(runner.state.attested.a).toBeUndefined();
+      runner.attest('a', 'its disk hangs', 'left-out');
+      expect(runner.state.attested.a).toMatchObject({ as: 'left-out' });
+    },
+  );
+
+  test.each(['host-timeout', 'host-unreachable', 'host-key-changed'])(
+    'and may be gone (%s) is off where somebody knows it',
+    (id) => {
+      const { runner } = setUp(fakeScenario(steps, ['a']));
+      runner.seen('a', silent(id));
+      runner.attest('a', 'the room is dark', 'off');
+      expect(runner.state.attested.a).toMatchObject({ as: 'off' });
+    },
+  );
+});
+
 describe('a step that is done', () => {
   async function oneDone() {
     const all = setUp(fakeScenario(steps, ['a']));
