@@ -1,6 +1,5 @@
 import type { ReactNode } from 'react';
 import { needsApproval } from '../src/incident/attention.js';
-import type { UnknownKey } from '../src/incident/host-key.js';
 import { clock } from '../src/incident/times.js';
 import type { ConsoleState } from '../src/store/store.js';
 import type { ViewState } from '../src/store/view.js';
@@ -10,6 +9,7 @@ import { escalationLines } from './dialogs/escalation.js';
 import { gateLines, gateTitle } from './dialogs/gate.js';
 import { goOnLines } from './dialogs/go-on.js';
 import { handoverLines, paperLines } from './dialogs/handover.js';
+import { hostKeyLines } from './dialogs/host-keys.js';
 import type { DialogInput } from './dialogs/input.js';
 import { journalLineLines } from './dialogs/line.js';
 import { lookupLines } from './dialogs/lookup.js';
@@ -106,7 +106,7 @@ export function Dialogs({ dialog, state, view, input, columns, rows }: Props): R
           {...size}
           title="Host keys nobody has accepted yet"
           tone="warn"
-          lines={(width) => keysLines(dialog.keys, width)}
+          lines={(width, height) => hostKeyLines(dialog.keys, width, height)}
         />
       );
     case 'choose': {
@@ -308,28 +308,6 @@ function quitLines(state: ConsoleState, width: number): Line[] {
     [],
     ...labelled('', 'H shows the handover: how it stands, what is next, what must not be done.', width, 1),
     ...labelled('', 'y leaves, esc stays.', width, 1, 'accent'),
-  ];
-}
-
-function keysLines(keys: readonly UnknownKey[], width: number): Line[] {
-  return [
-    ...labelled(
-      '',
-      'Compare each fingerprint with one you trust (the host’s console, your records). Storing them is deliberate: who answers here gets your commands.',
-      width,
-      1,
-    ),
-    [],
-    ...keys.map((key) =>
-      line(
-        seg(pad(key.host, 12), 'strong'),
-        seg(pad(key.address, 24), 'dim'),
-        seg(`${key.type}  `),
-        seg(key.fingerprint, 'accent'),
-      ),
-    ),
-    [],
-    line(seg('y stores them and connects. esc leaves these hosts out for now.', 'accent')),
   ];
 }
 

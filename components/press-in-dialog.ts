@@ -4,6 +4,7 @@ import type { WordsPurpose } from '../src/store/view.js';
 import { choiceOptions } from './dialogs/choose.js';
 import { escalationText } from './dialogs/escalation.js';
 import { pressAtGate, refusedPaste } from './dialogs/gate-input.js';
+import { comparableKeys } from './dialogs/host-keys.js';
 import { gateKey } from './dialogs/input.js';
 import { openStep } from './dialogs/line.js';
 import { paletteItems } from './dialogs/palette.js';
@@ -11,6 +12,7 @@ import { troubleChoices } from './dialogs/trouble.js';
 import { parseFilter } from './journal/filter.js';
 import { copyLine, searchOn } from './journal/press.js';
 import { looksOnly, silentHosts } from './keys.js';
+import { roomInside } from './Overlay.js';
 import { run } from './press-in-panes.js';
 import { type OpenDialog, openVerification, type PressTools, say } from './press-tools.js';
 
@@ -43,7 +45,8 @@ export function pressInDialog(dialog: OpenDialog, name: string, tools: PressTool
     case 'keys':
       if (name === 'y') {
         close();
-        void intents.acceptHostKeys(dialog.keys).then((refused) => say(tools, refused));
+        const { width, height } = roomInside(tools.columns, tools.rows - 2);
+        void intents.acceptHostKeys(comparableKeys(dialog.keys, width, height)).then((refused) => say(tools, refused));
       } else if (name === 'escape') close();
       return;
     case 'go-on':
