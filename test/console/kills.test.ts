@@ -9,10 +9,10 @@ import { folder, practice } from './driver.js';
 
 /**
  * The real program is killed with SIGKILL at seeded moments of a run, over real SSH; started again it ends where it would have ended, and no reset
- * runs twice. A few moments by default; all twenty with BLACKSTART_ALL_KILL_POINTS=1.
+ * runs twice.
  */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SEEDS = Array.from({ length: process.env.BLACKSTART_ALL_KILL_POINTS === '1' ? 20 : 3 }, (_, index) => index + 1);
+const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
 const SPEED = 10;
 /** A run takes about so many lines of what it says. */
 const LINES = 24;
