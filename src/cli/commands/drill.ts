@@ -5,6 +5,7 @@ import { restoreElsewhere } from '../../../scenarios/restore-elsewhere.js';
 import { EXIT, ProblemError } from '../../base/problem.js';
 import { duration } from '../../incident/times.js';
 import { loadInventory } from '../../inventory/load.js';
+import type { Inventory } from '../../inventory/types.js';
 import { FAULTS } from '../../practice/faults.js';
 import { playDrill } from '../auto.js';
 import { copyFits, differences, notForDrill, writeCopy } from '../drill-copy.js';
@@ -77,9 +78,12 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
     const { pid, directory, inventory } = practice;
     noteStanding(stateDir(), { pid, directory, inventory, asked, seed });
   }
-  let stays = false;
+  let inventory: Inventory | undefined;
+  // Also where the console ended by a mistake of ours.
+  const stays = (): boolean =>
+    asked !== undefined && inventory !== undefined && leftInTheMiddle(stateDir(), inventory) !== undefined;
   try {
-    const inventory = await loadInventory({ file: practice.inventory });
+    inventory = await loadInventory({ file: practice.inventory });
     const played = {
       seed,
       faults: options.fault,
@@ -88,8 +92,7 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
       ...(options.from === undefined ? {} : { from: basename(options.from) }),
     };
     const tell = (recordFile: string): void => {
-      stays = asked !== undefined && leftInTheMiddle(stateDir(), inventory) !== undefined;
-      if (stays)
+      if (stays())
         return out(
           'The practice cluster stays for ten minutes: the same command goes on with this drill, and with --new begins another.',
         );
@@ -117,7 +120,7 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
     tell(wholeAt);
     return code;
   } finally {
-    if (!stays) practice.stop();
+    if (!stays()) practice.stop();
   }
 }
 
