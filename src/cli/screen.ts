@@ -146,7 +146,7 @@ function sayGoodbye(session: Session, drill: boolean): void {
   if (trouble !== undefined) out(trouble);
   if (session.runner.observing !== undefined)
     return out(`Run ${runId} goes on without this console: ${session.runner.observing}`);
-  if (ended === undefined && drill) out(`Practice run ${runId} was left unfinished; its cluster is gone.`);
+  if (ended === undefined && drill) out(`Practice run ${runId} was left unfinished.`);
   else if (ended === undefined)
     out(
       `Run ${runId} is not finished. Held servers stay held. Go on with: blackstart --inventory ${session.inventoryFile}`,

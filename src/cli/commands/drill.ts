@@ -96,6 +96,7 @@ export async function drillCommand(given: DrillOptions): Promise<number> {
         return out(
           'The practice cluster stays for ten minutes: the same command goes on with this drill, and with --new begins another.',
         );
+      if (!options.auto) out('The practice cluster is gone.');
       for (const line of endOfDrill(recordFile, stateDir(), played)) (options.json ? err : out)(line);
       if (options.surprise) out(`Seed ${seed}: ${toldAtTheEnd(options.fault)}.`);
     };
