@@ -34,6 +34,19 @@ describe('real bytes decide', () => {
     expect(await lab.out('node-1', `sha256sum ${SERVER}/tls/server-ca.crt`)).not.toBe(ca);
   });
 
+  it('two tries within a second of a clock that runs faster than real move the database aside twice', async () => {
+    const lab = new Lab();
+    await lab.stopServers();
+    await lab.put('node-1', SNAPSHOT, snapshot('s1'));
+    const second = Math.floor(lab.clock.now() / 1000);
+    const taken = Array.from({ length: 4 }, (_, at) => `${DB}/etcd-old-${second + at}`);
+    await lab.out('node-1', `mkdir ${taken.join(' ')}`);
+    expect(
+      (await lab.run('node-1', `k3s server --cluster-reset --cluster-reset-restore-path=${SNAPSHOT}`)).stderr,
+    ).toContain(MARKER);
+    expect((await lab.out('node-1', `ls -1 ${DB}`)).match(/etcd-old-/g)).toHaveLength(5);
+  });
+
   it('the CA inside the recorded snapshots is the recorded CA', async () => {
     const lab = new Lab();
     await restorePrimary(lab);

@@ -127,12 +127,19 @@ function restore(ports: K3sPorts, state: K3sState): void {
   intoPlace(ports, state, bytes);
 }
 
+/** K3s names it by the second. A reset takes several, but where time runs faster than real two tries fall into one. */
+function freeName({ files, now }: K3sPorts, folder: string): string {
+  let second = Math.floor(now() / 1000);
+  while (files.exists(`${folder}/etcd-old-${second}`)) second += 1;
+  return `etcd-old-${second}`;
+}
+
 /** The live database is moved aside before the snapshot's hash is looked at (R4). */
 function intoPlace(ports: K3sPorts, state: K3sState, bytes: Uint8Array): void {
   const { files } = ports;
   const etcd = at.etcd(state);
   if (!files.exists(etcd)) files.mkdir(etcd, { parents: true, mode: 0o700 });
-  state.vars.OLD = `etcd-old-${Math.floor(ports.now() / 1000)}`;
+  state.vars.OLD = freeName(ports, at.db(state));
   try {
     files.rename(etcd, `${at.db(state)}/${state.vars.OLD}`);
   } catch {
