@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { inertLine } from '../base/inert.js';
-import { ProblemError, toProblem } from '../base/problem.js';
+import { toProblem } from '../base/problem.js';
 import { Secret } from '../base/secret.js';
 import type { Cluster, ClusterHost } from '../incident/cluster.js';
 import type { DataFacts, HostFacts, ServiceFacts, UnitFacts } from '../incident/facts.js';
@@ -34,7 +33,8 @@ import { type K3sPaths, k3sPaths } from '../k3s/paths.js';
 import { looksLikeCrashLoop, parseUnit, type UnitState } from '../k3s/systemd.js';
 import type { Host } from '../remote/host.js';
 import { tokenHash } from '../snapshot/token.js';
-import { type AskHost, asker, type Said } from './ask-host.js';
+import { answered, tooSlow } from './answered.js';
+import { type AskHost, asker } from './ask-host.js';
 import { readServiceConfig } from './service-config.js';
 
 /**
@@ -125,36 +125,6 @@ async function survey(about: ClusterHost, ask: AskHost, known: Known, peers: rea
     ...server,
   };
 }
-
-/**
- * No answer is not the answer that there is none: a server that is slow must not look like one without K3s, and one whose disk hangs not like one
- * whose data is gone.
- */
-function answered(name: string, ...asked: readonly (readonly [Said, string])[]): void {
-  const silent = asked.find(([said]) => said.code === null);
-  if (silent !== undefined) throw tooSlow(name, silent[1]);
-  const broken = asked.find(([said]) => said.code !== 0 && DISK_ERROR.test(said.stderr));
-  if (broken !== undefined) throw diskError(name, broken[0].stderr);
-}
-
-/** EIO, EUCLEAN, ESTALE in the words of coreutils: nobody knows what lies there. That a file is not there is said otherwise. */
-const DISK_ERROR = /Input\/output error|Structure needs cleaning|Stale file handle/;
-
-const diskError = (name: string, stderr: string): ProblemError =>
-  new ProblemError({
-    id: 'disk-error',
-    what: `${name} is reached, but its data cannot be read: ${inertLine(stderr.trim(), 200)}.`,
-    where: name,
-    next: 'Look at its disk (dmesg, smartctl); without it this server cannot be restored on, nor keep what it has. Leave it out, or replace it.',
-  });
-
-const tooSlow = (name: string, what: string): ProblemError =>
-  new ProblemError({
-    id: 'host-slow',
-    what: `${name} is reached, but too slow to answer ${what}.`,
-    where: name,
-    next: 'Look at its load and its disk; it is asked again by itself.',
-  });
 
 /** Rounded to half a second: less is not known over SSH, and a fact should not change with every look. */
 function clockOffset(stdout: string, sent: number, took: number): number {

@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.js';
 import { toProblem } from '../base/problem.js';
 import { type Holder, isStale, type Readiness, type RightPort, type Taken, type Without } from '../incident/acting.js';
+import { inPieces } from './pieces.js';
 import { journalDir, pieceName } from './places.js';
 import {
   type JournalRow,
-  journalLine,
   journalsOn,
   type LockSeen,
   type Owner,
@@ -51,8 +51,6 @@ const PATIENCE_MS = 8_000;
 /** So long a server that was silent when last seen may keep whoever leaves waiting. */
 const PARTING_MS = 3_000;
 const GATHER_MS = 1_000;
-/** So long about is a piece of the journal, in characters: a run that goes on brings all of it, and over a slow line what has arrived must count. */
-const PIECE_LENGTH = 128 * 1024;
 
 interface Standing {
   locked: boolean;
@@ -422,31 +420,6 @@ export class Site implements RightPort {
     const rows = await rowsOf(stranger.host, stranger.directory, signal).catch(() => []);
     return { kind: 'elsewhere', ...whoWrote(rows) };
   }
-}
-
-interface Piece {
-  readonly first: number;
-  readonly last: number;
-  readonly text: string;
-}
-
-function inPieces(rows: readonly JournalRow[]): Piece[] {
-  const pieces: Piece[] = [];
-  let open: { first: number; last: number; lines: string[]; length: number } | undefined;
-  const close = (): void => {
-    if (open !== undefined) pieces.push({ first: open.first, last: open.last, text: open.lines.join('') });
-    open = undefined;
-  };
-  for (const row of rows) {
-    const line = journalLine(row);
-    if (open !== undefined && open.length + line.length > PIECE_LENGTH) close();
-    open ??= { first: row.seq, last: row.seq, lines: [], length: 0 };
-    open.lines.push(line);
-    open.length += line.length;
-    open.last = row.seq;
-  }
-  close();
-  return pieces;
 }
 
 /** Who acted last in a journal, and when. */

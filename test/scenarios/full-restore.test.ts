@@ -71,6 +71,19 @@ describe('a full restore', () => {
     expect(left.join('\n')).toContain('etcd.pre-rejoin-');
   });
 
+  test('the gate behind which the others join is closed where the restored server died meanwhile', async () => {
+    await begun();
+    rig.runner.begin();
+    await rig.play(() => rig.runner.attention.kind === 'gate' && rig.runner.attention.gate === 'release');
+    await rig.run('node-1', 'systemctl kill --signal=KILL k3s');
+    const gate = await rig.runner.openGate();
+    expect(gate.facts.filter(({ ok }) => !ok)).toMatchObject([
+      { host: 'node-1', title: 'the server they join is healthy', text: expect.stringContaining('API not ready') },
+    ]);
+    expect(await rig.runner.confirmGate(gate.typed)).toBe('blocked');
+    expect(cell('aside', 'node-2')?.sent ?? []).toEqual([]);
+  });
+
   test('runs the reset once, as a unit, and no token is in any argument list or in the record', async () => {
     await begun();
     await recovers(3);
